@@ -1,0 +1,35 @@
+"""Normalisation as the model's first layer, so that every attack works on images in [0, 1]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class Architecture(Protocol):
+    """What an architecture's frozen dataclass offers."""
+
+    def build(self, shape: tuple[int, int, int], classes: int) -> nn.Module:
+        """A freshly initialised network from (batch, *shape) normalised images to (batch, classes) logits.
+
+        Raises InputError, naming `arch`, when it cannot take images of `shape` (channels, height, width).
+        """
+        ...
+
+
+class Normalised(nn.Module):
+    """`network` on (images − mean) / std; images: (batch, channels, height, width) in [0, 1]."""
+
+    def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits, (batch, classes)."""
+        mean, std = self.get_buffer("mean"), self.get_buffer("std")
+        return self.network((images - mean) / std)

@@ -1,0 +1,84 @@
+"""What every data set loads into: two splits of 8-bit images, and what their numbers mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images and their labels.
+
+    Attributes:
+        images: (examples, channels, height, width) uint8, laid out channels-last in memory.
+        labels: (examples,) int64 in [0, classes).
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> Split:
+        """The same split on another device."""
+        return Split(self.images.to(device), self.labels.to(device))
+
+    def select(self, indices: Tensor) -> Split:
+        """The examples at `indices` (int64), in that order."""
+        return Split(self.images[indices], self.labels[indices])
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A data set in memory.
+
+    Attributes:
+        train, test: the two splits.
+        classes: the name of each label.
+        maximum: the 8-bit value that stands for 1.0 (255, or 16 for the digits).
+        mean, std: per channel, in units of [0, 1]; what the model's first layer normalises by.
+    """
+
+    train: Split
+    test: Split
+    classes: tuple[str, ...]
+    maximum: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of one image."""
+        channels, height, width = self.train.images.shape[1:]
+        return channels, height, width
+
+
+class Dataset(Protocol):
+    """What a data set's frozen dataclass offers.
+
+    A field that cannot change a result (where the files lie, whether to download them) is declared with
+    `field(metadata={"identity": False})`. A data set whose files are the user's own adds a method
+    `fingerprint() -> str`, so that two folders with other contents are two data sets.
+    """
+
+    def load(self) -> ImageData:
+        """The data set in memory; InputError when it is missing or broken, saying where it looked."""
+        ...
+
+
+def split_from_rows(images: np.ndarray, labels: np.ndarray) -> Split:
+    """A split from (examples, height, width, channels) uint8 rows and integer labels.
+
+    The rows are not copied: seen as (examples, channels, height, width) they already are channels-last,
+    the layout that convolutions run fastest on.
+    """
+    return Split(
+        torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2),
+        torch.from_numpy(np.asarray(labels, dtype=np.int64)),
+    )

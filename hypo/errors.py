@@ -1,0 +1,12 @@
+"""The two ways a run can fail that a user, not a developer, has to act on."""
+
+
+class InputError(ValueError):
+    """A setting, a file or a folder that the user gave cannot be used.
+
+    The message is one line: it names the setting or file, what it takes and what it got.
+    """
+
+
+class DivergedError(RuntimeError):
+    """Training produced a loss that is not finite; the message names epoch and λ."""
