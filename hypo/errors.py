@@ -1,4 +1,4 @@
-"""The two ways a run can fail that a user, not a developer, has to act on."""
+"""The ways a run can fail that a user, not a developer, has to act on."""
 
 
 class InputError(ValueError):
@@ -10,3 +10,7 @@ class InputError(ValueError):
 
 class DivergedError(RuntimeError):
     """Training produced a loss that is not finite; the message names epoch and λ."""
+
+
+class LockedError(RuntimeError):
+    """Another process is writing this run; the message names it."""

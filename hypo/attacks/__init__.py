@@ -1,0 +1,1 @@
+"""How to search for perturbed inputs, and what to search for."""

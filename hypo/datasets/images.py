@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+
+_SUBSET_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,18 @@ class Split:
     def select(self, indices: Tensor) -> Split:
         """The examples at `indices` (int64), in that order."""
         return Split(self.images[indices], self.labels[indices])
+
+    def limited(self, count: int | None) -> tuple[Split, Tensor]:
+        """At most `count` examples (None: all), and their indices in this split, ascending.
+
+        The subset is random but always the same, so that the classes of a sorted data set stay mixed.
+        """
+        everything = torch.arange(len(self), device=self.labels.device)
+        if count is None or count >= len(self):
+            return self, everything
+        order = np.random.default_rng(_SUBSET_SEED).permutation(len(self))
+        indices = everything[torch.from_numpy(np.sort(order[:count])).to(everything.device)]
+        return self.select(indices), indices
 
 
 @dataclass(frozen=True)
@@ -59,7 +74,7 @@ class ImageData:
         return channels, height, width
 
 
-class Dataset(Protocol):
+class Dataset(Hashable, Protocol):
     """What a data set's frozen dataclass offers.
 
     A field that cannot change a result (where the files lie, whether to download them) is declared with

@@ -1,0 +1,29 @@
+"""The adversary: make a correct prediction wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from hypo.attacks.goal import lead
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """Maximise CE(p(x′), y) (Madry et al. 2018).
+
+    Attributes:
+        labels: (batch,) int64 true labels y.
+    """
+
+    labels: Tensor
+
+    def objective(self, logits: Tensor) -> Tensor:
+        """(batch,) cross-entropy to the true label."""
+        return F.cross_entropy(logits, self.labels, reduction="none")
+
+    def margin(self, logits: Tensor) -> Tensor:
+        """(batch,) positive where the prediction is not the true label."""
+        return -lead(logits, self.labels)

@@ -1,0 +1,53 @@
+"""What an attack is after, apart from how it searches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Goal(Protocol):
+    """What counts as success for each example of a batch, and what to climb to get there."""
+
+    def objective(self, logits: Tensor) -> Tensor:
+        """(batch,) differentiable, to be maximised, from (batch, classes) logits of perturbed images."""
+        ...
+
+    def margin(self, logits: Tensor) -> Tensor:
+        """(batch,) positive exactly where the goal is reached, and larger the further it is past the line."""
+        ...
+
+
+@dataclass(frozen=True)
+class PerExample:
+    """`chosen` where `condition` holds and `otherwise` elsewhere, so that one batch serves two goals.
+
+    Attributes:
+        condition: (batch,) bool.
+    """
+
+    condition: Tensor
+    chosen: Goal
+    otherwise: Goal
+
+    def objective(self, logits: Tensor) -> Tensor:
+        """(batch,) each example's own objective."""
+        return torch.where(self.condition, self.chosen.objective(logits), self.otherwise.objective(logits))
+
+    def margin(self, logits: Tensor) -> Tensor:
+        """(batch,) each example's own margin."""
+        return torch.where(self.condition, self.chosen.margin(logits), self.otherwise.margin(logits))
+
+
+def lead(logits: Tensor, classes: Tensor) -> Tensor:
+    """(batch,) by how much the logit of `classes` (batch,) exceeds the largest of the others.
+
+    The class itself is masked with −inf: multiplying it away would leave 0 standing as the largest of the
+    others where all logits are negative.
+    """
+    column = classes.unsqueeze(1)
+    others = logits.scatter(1, column, float("-inf")).amax(1)
+    return logits.gather(1, column).squeeze(1) - others

@@ -1,0 +1,81 @@
+"""From a composed config to a job, with every value checked on the way."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from hypo import checks
+from hypo.errors import InputError
+from hypo.experiment import Experiment
+from hypo.job import Job
+from hypo.settings import build, describe
+
+GROUPS = ("dataset", "training_data", "arch", "defense", "threat_model", "recipe", "evaluation")
+"""The config groups that an experiment is made of."""
+
+
+def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: Sequence[str]) -> Job:
+    """The job that a composed config describes.
+
+    Args:
+        choices: the option chosen in each group.
+        overrides: what was typed to compose this config, for the command that repeats it.
+
+    Raises:
+        InputError: naming the key, what it takes and what it got.
+    """
+    lambda_ = checks.number("lambda", _scalar(config, "lambda"), at_least=0)
+    epsilon = checks.number("epsilon", _scalar(config, "epsilon"), above=0)
+    seed = checks.integer("seed", _scalar(config, "seed"), at_least=0)
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    components = {group: build(_group(plain, group), group) for group in GROUPS}
+    experiment = Experiment(**components, seed=seed, device=str(plain["device"]))
+    takes_lambda = hasattr(experiment.defense, "lambda_")
+    if takes_lambda and getattr(experiment.defense, "lambda_") != lambda_:  # noqa: B009
+        raise InputError("defense.lambda_: is set through lambda; set lambda=... instead")
+    if experiment.threat_model.epsilon != epsilon:
+        raise InputError("threat_model.epsilon: is set through epsilon; set epsilon=... instead")
+    labels = {
+        "lambda": plain["lambda"] if takes_lambda else None,
+        "epsilon": plain["epsilon"],
+        "seed": seed,
+    }
+    tracking = build(_group(plain, "tracking"), "tracking")
+    groups = {group: {"name": choices[group], **describe(components[group])} for group in GROUPS}
+    return Job(
+        experiment=experiment,
+        name=_readable(choices, labels),
+        config={**groups, **labels, "device": experiment.device, "tracking": describe(tracking)},
+        command=shlex.join(["python", "-m", "hypo.run", *overrides]),
+        tags=(choices["defense"], choices["dataset"]),
+        runs=Path(str(plain["output_dir"])) / "runs",
+        tracking=tracking,
+    )
+
+
+def _scalar(config: DictConfig, key: str) -> Any:
+    value = config[key]
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def _group(plain: Mapping[str, Any], group: str) -> Mapping[str, Any]:
+    if not isinstance(plain[group], Mapping):
+        raise InputError(f"{group}: takes the name of one option, got {plain[group]}")
+    return plain[group]
+
+
+def _readable(choices: Mapping[str, str], labels: Mapping[str, Any]) -> str:
+    """A name for people; the run id beside it is what tells runs apart."""
+    parts = [choices["dataset"], choices["arch"], choices["defense"]]
+    if choices["training_data"] != "quality":
+        parts.insert(1, choices["training_data"])
+    if labels["lambda"] is not None:
+        parts.append(f"lambda{labels['lambda']}")
+    parts += [f"{choices['threat_model']}{labels['epsilon']}", f"s{labels['seed']}"]
+    return re.sub(r"[^\w.+-]", "_", "-".join(parts))

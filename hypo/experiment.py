@@ -1,0 +1,120 @@
+"""One whole job: a data set, a model, a defense and an attack to per-example flags and risks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from hypo import checks
+from hypo.architectures.normalised import Architecture, Normalised
+from hypo.datasets.images import Dataset, ImageData
+from hypo.defenses.defense import Defense
+from hypo.device import resolve
+from hypo.evaluation import Evaluation, evaluate
+from hypo.randomness import derive
+from hypo.recipe import Recipe
+from hypo.risks import Share, risks
+from hypo.run_directory import RunDirectory
+from hypo.threat_models.threat_model import ThreatModel
+from hypo.training import train
+from hypo.training_data.training_data import TrainingData
+
+
+class Observer(Protocol):
+    """Who is told how a run is getting on."""
+
+    def epoch(self, row: dict[str, float], epochs: int) -> None:
+        """An epoch is over; `row` is its line of the history, `epochs` how many there will be."""
+        ...
+
+    def evaluating(self, done: int, total: int) -> None:
+        """So many steps of the evaluation attack are done."""
+        ...
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is trained on what against what, and how it is measured.
+
+    Its fields are the config groups. All of them, with every default filled in, make up the run's identity;
+    only the device does not.
+    """
+
+    dataset: Dataset
+    training_data: TrainingData
+    arch: Architecture
+    defense: Defense
+    threat_model: ThreatModel
+    recipe: Recipe
+    evaluation: Evaluation
+    seed: int = 0
+    device: str = field(default="auto", metadata={"identity": False})
+
+    def __post_init__(self) -> None:
+        checks.integer("seed", self.seed, at_least=0)
+
+    def check(self) -> None:
+        """Refuse, with InputError, whatever would fail later: the device, the data, the architecture."""
+        resolve(self.device)
+        data = _load(self.dataset)
+        with torch.device("meta"):
+            self.arch.build(data.shape, len(data.classes))
+
+    def run(self, directory: RunDirectory, observer: Observer) -> dict[str, Share]:
+        """Train, or go on training, from the newest checkpoint in `directory`; then evaluate.
+
+        Leaves checkpoint, history, model and examples in `directory`.
+
+        Raises:
+            InputError: when a setting, the data or the checkpoint cannot be used.
+            DivergedError: when the loss or the model's logits are not finite.
+        """
+        device = resolve(self.device)
+        data = self.training_data.prepare(_load(self.dataset))
+        model = self.build_model(data).to(device)
+
+        def after_epoch(checkpoint: dict) -> None:
+            directory.save_checkpoint(checkpoint)
+            observer.epoch(checkpoint["history"][-1], self.recipe.epochs)
+
+        train(
+            model,
+            data.train.to(device),
+            data.maximum,
+            self.defense,
+            self.threat_model,
+            self.recipe,
+            self.seed,
+            resume=directory.load_checkpoint(device),
+            after_epoch=after_epoch,
+        )
+        directory.save_model(model, data.shape, len(data.classes))
+        flags = evaluate(
+            model,
+            data.test.to(device),
+            data.maximum,
+            self.threat_model,
+            self.evaluation,
+            self.seed,
+            progress=observer.evaluating,
+        )
+        directory.save_examples(flags)
+        return risks(flags)
+
+    def build_model(self, data: ImageData) -> nn.Module:
+        """The model as initialised from the seed, on the CPU; drawn there, so that devices start alike."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(self.seed, "initialisation"))
+            network = self.arch.build(data.shape, len(data.classes))
+        # Images are stored channels-last; weights in the same layout spare a copy in every convolution.
+        return Normalised(network, data.mean, data.std).to(memory_format=torch.channels_last)
+
+
+@lru_cache(maxsize=2)
+def _load(dataset: Any) -> ImageData:
+    """The data set, read once for all the jobs that share it."""
+    return dataset.load()

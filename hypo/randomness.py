@@ -1,0 +1,36 @@
+"""Random numbers that depend on what they are for, not on when they are drawn."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def derive(seed: int, *purpose: str | int) -> int:
+    """A seed of its own for one purpose of a run, such as ("shuffle", epoch); in [0, 2**63)."""
+    text = "/".join(map(str, (seed, *purpose)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def generator(device: torch.device, seed: int, *purpose: str | int) -> torch.Generator:
+    """A generator on `device` for one purpose of a run; the same purpose gives the same numbers."""
+    return torch.Generator(device).manual_seed(derive(seed, *purpose))
+
+
+def example_noise(seed: int, attack: str, restart: int, examples: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Standard normal noise for each example, (len(examples), *shape) float32 on the examples' device.
+
+    Each row is drawn from (seed, attack, restart, example) alone, with a counter-based generator, so that it
+    does not depend on the batch an example is in, nor on which other examples are still attacked.
+    """
+    key = derive(seed, attack, restart)
+    rows = [
+        np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, int(example)])).standard_normal(
+            shape, dtype=np.float32
+        )
+        for example in examples.cpu()
+    ]
+    return torch.from_numpy(np.stack(rows)).to(examples.device)

@@ -1,0 +1,78 @@
+"""How a model is trained, apart from what it is defended against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from hypo import checks
+from hypo.errors import InputError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Optimizer, schedule, batches and augmentation of one training run.
+
+    Attributes:
+        epochs: passes over the training set, >= 1.
+        batch: examples a step, >= 1; the last incomplete batch of an epoch is dropped.
+        optimizer: "sgd" (with `momentum`) or "adam".
+        learning_rate: the initial one (one_cycle: the peak), > 0.
+        weight_decay: ℓ2 penalty, >= 0.
+        schedule: "constant"; "milestones", multiplied by 0.1 at the start of each epoch in `milestones`
+            (counted from 0); or "one_cycle" (Smith and Topin 2019), step by step.
+        crop_padding, flip: augmentation, see `hypo.augmentation`.
+        precision: "float32", or "bfloat16" for the forward passes of training and of its inner attack; weights
+            stay in float32, and evaluation always does.
+        train_limit: how many training examples, a fixed random subset; None takes all.
+    """
+
+    epochs: int
+    batch: int
+    optimizer: Literal["sgd", "adam"]
+    learning_rate: float
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "milestones", "one_cycle"] = "constant"
+    milestones: tuple[int, ...] = ()
+    crop_padding: int = 0
+    flip: bool = False
+    precision: Literal["float32", "bfloat16"] = "float32"
+    train_limit: int | None = None
+
+    def __post_init__(self) -> None:
+        checks.integer("recipe.epochs", self.epochs, at_least=1)
+        checks.integer("recipe.batch", self.batch, at_least=1)
+        checks.number("recipe.learning_rate", self.learning_rate, above=0)
+        checks.number("recipe.momentum", self.momentum, at_least=0)
+        checks.number("recipe.weight_decay", self.weight_decay, at_least=0)
+        checks.integer("recipe.crop_padding", self.crop_padding, at_least=0)
+        if self.train_limit is not None:
+            checks.integer("recipe.train_limit", self.train_limit, at_least=1)
+        if self.schedule == "milestones" and not self.milestones:
+            raise InputError("recipe.milestones: takes the epochs of the learning-rate decay, got none")
+
+    def build_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        """A fresh optimizer of the model's parameters."""
+        if self.optimizer == "adam":
+            return torch.optim.Adam(model.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+        return torch.optim.SGD(
+            model.parameters(),
+            lr=self.learning_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )
+
+    def build_scheduler(
+        self, optimizer: torch.optim.Optimizer, steps_per_epoch: int
+    ) -> torch.optim.lr_scheduler.LRScheduler:
+        """The schedule of `optimizer`, to be advanced after every step."""
+        if self.schedule == "one_cycle":
+            return torch.optim.lr_scheduler.OneCycleLR(
+                optimizer, max_lr=self.learning_rate, total_steps=self.epochs * steps_per_epoch
+            )
+        steps = [epoch * steps_per_epoch for epoch in self.milestones if self.schedule == "milestones"]
+        return torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=steps, gamma=0.1)

@@ -1,0 +1,52 @@
+"""`python -m hypo.run`: compose a config, check it, and run it; with -m a sweep of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from hypo.errors import InputError
+
+_PACKAGE = Path(__file__).parent
+# In a wheel the config lies in the package, in a checkout beside it.
+_CONFIG = next(path for path in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if path.is_dir())
+
+
+@hydra.main(version_base="1.3", config_path=str(_CONFIG), config_name="config")
+def run(config: DictConfig) -> None:
+    """One job, here and now; exits with 1 when it fails."""
+    from hypo.config import job_from_config
+    from hypo.console import run_one
+
+    chosen = HydraConfig.get()
+    job = job_from_config(config, chosen.runtime.choices, chosen.overrides.task)
+    job.experiment.check()
+    sys.exit(run_one(job))
+
+
+def main() -> None:
+    """Run, and turn whatever the user can mend into one line; HYDRA_FULL_ERROR=1 shows tracebacks."""
+    full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    # Hydra would print its own, longer account of an error; with this set it raises instead.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        run()
+    except (InputError, HydraException, OmegaConfBaseException) as error:
+        if full_error:
+            raise
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Components (frozen dataclasses) from plain settings, and plain settings from components.
+
+`build` and `describe` are inverse to each other: what `describe` writes into a run directory, `build` reads
+back, and neither a config framework nor a registry stands between.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from hypo import checks
+from hypo.errors import InputError
+
+
+def build(settings: Mapping[str, Any], key: str, default: type | None = None) -> Any:
+    """The component that `settings` describe.
+
+    Args:
+        settings: the values of its fields, and in `_target_` the dotted path of its class.
+        key: where the settings stand in the config; error messages begin with it.
+        default: the class when there is no `_target_`.
+
+    Raises:
+        InputError: for a field that the class does not have, a missing one, or a value of the wrong kind.
+    """
+    target = _locate(settings["_target_"], key) if "_target_" in settings else default
+    if target is None:
+        raise InputError(f"{key}: has no _target_, the dotted path of its class")
+    hints = get_type_hints(target)
+    known = {field.name: field for field in fields(target)}
+    values = {}
+    for name, value in settings.items():
+        if name in ("_target_", "name"):
+            continue
+        if name not in known:
+            takes = ", ".join(known) or "no settings"
+            raise InputError(f"{key}.{name}: no such setting; {target.__name__} takes {takes}")
+        values[name] = _convert(value, hints[name], _spoken(key, name))
+    for name, field in known.items():
+        if name not in values and field.default is MISSING and field.default_factory is MISSING:
+            raise InputError(f"{_spoken(key, name)}: must be given")
+    return target(**values)
+
+
+def describe(component: Any, *, identity: bool = False) -> Any:
+    """`component` as plain data, every default filled in.
+
+    With `identity`, only what can change a result: without the fields marked `metadata={"identity": False}`,
+    and with the `fingerprint()` of what lies outside the settings, where a component has one.
+    """
+    if is_dataclass(component) and not isinstance(component, type):
+        cls = type(component)
+        described = {"_target_": f"{cls.__module__}.{cls.__qualname__}"}
+        for field in fields(component):
+            if not identity or field.metadata.get("identity", True):
+                described[field.name] = describe(getattr(component, field.name), identity=identity)
+        if identity and hasattr(component, "fingerprint"):
+            described["fingerprint"] = component.fingerprint()
+        return described
+    if isinstance(component, (tuple, list)):
+        return [describe(item, identity=identity) for item in component]
+    return component
+
+
+def _locate(target: Any, key: str) -> type:
+    """The dataclass at a dotted path.
+
+    Settings are read from files of other people too, so that a path may name only a dataclass of hypo, or of
+    a module that this process has imported by itself; nothing else is ever imported or called.
+    """
+    module_name, _, name = str(target).rpartition(".")
+    if module_name.startswith("hypo."):
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError:
+            raise InputError(f"{key}._target_: there is no module {module_name}") from None
+    elif module_name in sys.modules:
+        module = sys.modules[module_name]
+    else:
+        raise InputError(f"{key}._target_: takes a class of hypo or of an imported module, got {target}")
+    found = getattr(module, name, None)
+    if not (isinstance(found, type) and is_dataclass(found)):
+        raise InputError(f"{key}._target_: {target} is not a dataclass")
+    return found
+
+
+def _convert(value: Any, hint: Any, key: str) -> Any:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        hint = next(argument for argument in arguments if argument is not type(None))
+        return _convert(value, hint, key)
+    if origin is Literal:
+        return checks.choice(key, value, arguments)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise InputError(f"{key}: takes a list such as [1, 2], got {value}")
+        return tuple(_convert(item, arguments[0], key) for item in value)
+    if hint is bool:
+        return checks.choice(key, value, (True, False))
+    if hint is float:
+        return checks.number(key, value)
+    if hint is int:
+        return checks.integer(key, value)
+    if hint is str:
+        if not isinstance(value, (str, int, float)):
+            raise InputError(f"{key}: takes text, got {value}")
+        return str(value)
+    if isinstance(value, Mapping):
+        return build(value, key, hint if isinstance(hint, type) and is_dataclass(hint) else None)
+    raise InputError(f"{key}: takes a group of settings, got {value}")
+
+
+def _spoken(key: str, name: str) -> str:
+    """The key as a user types it: λ and ε are set at the top, not in the group that receives them."""
+    return {"lambda_": "lambda", "epsilon": "epsilon"}.get(name, f"{key}.{name}")

@@ -1,0 +1,1 @@
+"""How hypo composes and launches sweeps under Hydra."""

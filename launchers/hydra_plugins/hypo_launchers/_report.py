@@ -1,0 +1,103 @@
+"""What a sweep prints: its plan, each job as it finishes, and the table and curve at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from hydra_plugins.hypo_launchers._sweep import Sweep
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+from hypo.console import bars
+from hypo.experiment import Observer
+from hypo.job import Job, Outcome
+
+
+@dataclass
+class Report:
+    """The account of one launch.
+
+    Attributes:
+        failed: the run ids that have no result at the end.
+    """
+
+    sweep: Sweep
+    console: Console = field(default_factory=Console)
+    failed: set[str] = field(default_factory=set)
+    _finished: int = 0
+    _missing: int = 0
+
+    def plan(self, missing: Sequence[Job]) -> None:
+        """Print what is done and what will run."""
+        self._missing = len(missing)
+        cells, jobs = len(self.sweep.cells), len(self.sweep.jobs)
+        duplicates = f" ({cells - jobs} typed twice)" if cells > jobs else ""
+        self._line(
+            f"Sweep {self.sweep.sweep_id}: {jobs} jobs{duplicates}, "
+            f"{jobs - len(missing)} done, {len(missing)} to run"
+        )
+
+    @contextmanager
+    def watching(self, missing: Sequence[Job]) -> Iterator[Observer]:
+        """The observer of all jobs, with bars where there is a terminal."""
+        if not self.console.is_terminal:
+            yield _Silent()
+            return
+        with bars(self.console) as progress:
+            yield _SweepBars(progress, [job.experiment.recipe.epochs for job in missing])
+
+    def finished(self, job: Job, outcome: Outcome) -> None:
+        """Print one line about a job."""
+        self._finished += 1
+        result = job.directory.result() if outcome.state == "done" else None
+        if result is None:
+            self.failed.add(job.run_id)
+            text = f"{outcome.state}: {outcome.reason}"
+        else:
+            hypocritical = result["R_hyp_minus"]
+            shown = "–" if hypocritical is None else f"{100 * hypocritical:.2f}"
+            text = f"R_nat {100 * result['R_nat']:.2f}  R_hyp⁻ {shown}"
+        self._line(f"{self._finished:>3} of {self._missing}  {job.name}  {text}")
+
+    def end(self) -> None:
+        """Print the table, save the curve beside sweep.json, and name what is missing."""
+        from analysis.collect import collect
+        from analysis.curves import save, tradeoff_figure
+        from analysis.tables import print_table
+
+        frame = collect(self.sweep.directory)
+        print_table(frame, self.console)
+        figure = tradeoff_figure(frame)
+        for suffix in ("png", "pdf", "svg"):
+            save(figure, self.sweep.directory / f"tradeoff.{suffix}")
+        self._line(f"Table and curve: python -m analysis tables {self.sweep.directory}")
+        self._line(f"The curve lies in {self.sweep.directory}/tradeoff.png (also .pdf, .svg)")
+
+    def _line(self, text: str) -> None:
+        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+class _Silent:
+    """An observer for files and pipes, where a line a job is enough."""
+
+    def epoch(self, row: dict[str, float], epochs: int) -> None:
+        pass
+
+    def evaluating(self, done: int, total: int) -> None:
+        pass
+
+
+class _SweepBars:
+    """One bar over the epochs of all jobs."""
+
+    def __init__(self, progress: Progress, epochs: Sequence[int]) -> None:
+        self._progress = progress
+        self._task: TaskID = progress.add_task("sweep", total=sum(epochs))
+
+    def epoch(self, row: dict[str, float], epochs: int) -> None:
+        self._progress.advance(self._task)
+
+    def evaluating(self, done: int, total: int) -> None:
+        pass

@@ -1,0 +1,42 @@
+"""`hydra/launcher=sequential`: one job after the other in this process, at no start-up cost per job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class SequentialLauncher(Launcher):
+    """Checks and plans the whole sweep, then runs what is missing; a failed job leaves the others alone."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Remember what to compose jobs from; the task itself is not used, jobs are run directly."""
+        self._loader = hydra_context.config_loader
+        self._config = config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run the sweep and print plan, progress, table and curve."""
+        # Imported here because Hydra imports this module at every start, whatever is launched.
+        from hydra_plugins.hypo_launchers._report import Report
+        from hydra_plugins.hypo_launchers._sweep import compose
+
+        sweep = compose(self._loader, self._config, job_overrides)
+        missing = sweep.missing()
+        sweep.create()
+        report = Report(sweep)
+        report.plan(missing)
+        with report.watching(missing) as observer:
+            for job in missing:
+                report.finished(job, job.attempt(observer, group=sweep.sweep_id))
+        report.end()
+        return [
+            JobReturn(
+                overrides=overrides,
+                status=JobStatus.FAILED if run_id in report.failed else JobStatus.COMPLETED,
+            )
+            for overrides, run_id in zip(job_overrides, sweep.cells, strict=True)
+        ]
