@@ -1,0 +1,136 @@
+"""The trade-off table, laid out as Table 10 of Tao et al. (2022): D, A, F and three risks, defense by λ."""
+
+from __future__ import annotations
+
+import csv as csv_format
+import io
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis import escaping
+from analysis.cells import SYMBOLS, Block, Estimate, blocks, unplaced
+
+if TYPE_CHECKING:
+    import pandas
+    from rich.console import Console
+
+UNITS = "Percent; mean ± std over n seeds, std left out at n = 1."
+
+_LATEX_SYMBOLS = {
+    "R_nat": r"$R_{\mathrm{nat}}$",
+    "R_adv_plus": r"$R_{\mathrm{adv}}^{+}$",
+    "R_hyp_minus": r"$R_{\mathrm{hyp}}^{-}$",
+}
+
+
+@dataclass(frozen=True)
+class TradeoffTable:
+    """One block an experiment, and the runs that belong to none because their settings cannot be read."""
+
+    blocks: tuple[Block, ...]
+    unplaced: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Every hole with its reason, block by block."""
+        return (*(note for block in self.blocks for note in block.notes), *self.unplaced)
+
+
+def tradeoff_table(frame: pandas.DataFrame) -> TradeoffTable:
+    """Average the runs of `frame` (from `collect`) over seeds; `markdown`, `csv` and `latex` render it."""
+    return TradeoffTable(tuple(blocks(frame)), tuple(unplaced(frame)))
+
+
+def markdown(table: TradeoffTable) -> str:
+    """A heading, a table and a list of holes for every block; text from configs is escaped."""
+    lines = []
+    for block in table.blocks:
+        lines += [f"### {escaping.markdown(block.heading)}", ""]
+        # The metrics' own names need no escape: R_nat has its underscore between letters.
+        lines += [f"| defense | λ | n | {' | '.join(SYMBOLS.values())} |", "|---" + "|--:" * 8 + "|"]
+        for cell in block.cells:
+            values = [_shown(estimate, " ± ") for estimate in cell.estimates.values()]
+            first = [escaping.markdown(text) for text in (cell.defense, cell.lambda_)]
+            lines.append(f"| {' | '.join([*first, cell.seeds, *values])} |")
+        lines += ["", *(f"- {escaping.markdown(note)}" for note in block.notes), *([""] * bool(block.notes))]
+    if table.unplaced:
+        lines += ["Runs in no table:", "", *(f"- {escaping.markdown(note)}" for note in table.unplaced), ""]
+    return "\n".join([*lines, UNITS, ""])
+
+
+def csv(table: TradeoffTable) -> str:
+    """One row a cell and metric: its settings, mean and std in percent, and n of how many runs.
+
+    Empty fields stand for what is not there. `heading` and `notes` are as in the other renderings.
+    """
+    text = io.StringIO()
+    writer = csv_format.writer(text, lineterminator="\n")
+    settings = ["dataset", "training_data", "arch", "norm", "epsilon", "settings"]
+    columns = ["defense", "lambda", "metric", "unit", "mean", "std", "n", "runs", "notes"]
+    writer.writerow(["heading", *settings, *columns])
+    for block in table.blocks:
+        for cell in block.cells:
+            for metric, estimate in cell.estimates.items():
+                where = [block.heading, *(block.settings[key] for key in settings)]
+                numbers = ["" if math.isnan(x) else round(x, 6) for x in (estimate.mean, estimate.std)]
+                row = [cell.defense, cell.lambda_, metric, "percent", *numbers, estimate.n, cell.runs]
+                writer.writerow([*where, *row, "; ".join(cell.notes)])
+    return text.getvalue()
+
+
+def latex(table: TradeoffTable) -> str:
+    r"""One `tabular` that needs only `\usepackage{booktabs}`, with the holes in small print under it."""
+    symbols = [_LATEX_SYMBOLS.get(metric, f"${metric}$") for metric in SYMBOLS]
+    lines = [r"\begin{tabular}{lrr" + "r" * len(symbols) + "}", r"\toprule"]
+    lines.append(" & ".join(["Defense", r"$\lambda$", "$n$", *symbols]) + r" \\")
+    for block in table.blocks:
+        heading = escaping.latex(block.heading)
+        lines += [r"\midrule", rf"\multicolumn{{{3 + len(symbols)}}}{{l}}{{{heading}}} \\"]
+        previous = None
+        for cell in block.cells:
+            if cell.defense != previous:
+                lines.append(r"\addlinespace")
+            values = [_shown(estimate, r" $\pm$ ", hole="---") for estimate in cell.estimates.values()]
+            first = [escaping.latex(text) for text in (cell.defense, cell.lambda_)]
+            lines.append(" & ".join([*first, cell.seeds, *values]) + r" \\")
+            previous = cell.defense
+    lines += [r"\bottomrule", r"\end{tabular}", "", r"\par\smallskip{\footnotesize"]
+    lines += [rf"{escaping.latex(note)}\par" for note in (UNITS, *table.notes)]
+    return "\n".join([*lines, "}", ""])
+
+
+FORMATS: dict[str, Callable[[TradeoffTable], str]] = {"md": markdown, "csv": csv, "latex": latex}
+
+
+def print_table(frame: pandas.DataFrame, console: Console) -> None:
+    """Print the table of `frame` (from `collect`) in a terminal or a log: 80 columns, one decimal."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = tradeoff_table(frame)
+    for block in table.blocks:
+        grid = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+        grid.add_column("defense", overflow="fold")
+        for name in ("λ", "n", *SYMBOLS.values()):
+            grid.add_column(name, justify="right", no_wrap=True)
+        previous = None
+        for cell in block.cells:
+            values = [_shown(estimate, "±", digits=1) for estimate in cell.estimates.values()]
+            name = "" if cell.defense == previous else cell.defense
+            grid.add_row(*(Text(text) for text in (name, cell.lambda_, cell.seeds, *values)))
+            previous = cell.defense
+        console.print(Text(block.heading, style="bold"))
+        console.print(grid)
+    for note in table.notes:
+        console.print(Text(f"- {note}"))
+    console.print(Text(UNITS, style="dim"))
+
+
+def _shown(estimate: Estimate, plus_minus: str, digits: int = 2, hole: str = "—") -> str:
+    if estimate.n == 0:
+        return hole
+    mean = f"{estimate.mean:.{digits}f}"
+    return mean if math.isnan(estimate.std) else f"{mean}{plus_minus}{estimate.std:.{digits}f}"

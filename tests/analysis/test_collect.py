@@ -1,0 +1,274 @@
+"""Run directories to rows: every state has a readable reason, and nothing broken stops the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import math
+import pkgutil
+import shutil
+from pathlib import Path
+
+import pandas
+import pytest
+import yaml
+from fake_runs import MakeRun, add_sweep
+
+from analysis.collect import METRICS, collect
+from analysis.setting_columns import setting_columns
+from hypo import datasets
+from hypo.errors import InputError
+from hypo.evaluation import Evaluation
+
+
+def _only(frame: pandas.DataFrame) -> pandas.Series:
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def test_a_finished_run_is_a_row_of_settings_metrics_and_intervals(outputs: Path, make_run: MakeRun) -> None:
+    directory = make_run(outputs, "thrm", 5, seed=3, D=0.95, R_nat=0.05, R_hyp_minus=0.75)
+    row = _only(collect(outputs))
+    assert row["state"] == "done"
+    assert row["reason"] == ""
+    assert row["run_id"] == directory.name[-12:]
+    assert row["directory"] == str(directory)
+    assert row["command"] == "python -m hypo.run defense=thrm lambda=5 seed=3"
+    options = ["dataset", "training_data", "arch", "defense", "norm", "recipe", "evaluation"]
+    assert list(row[options]) == ["digits", "quality", "mlp", "thrm", "linf", "digits", "pgd"]
+    assert (row["lambda"], row["lambda_value"], row["epsilon"], row["seed"]) == ("5", 5.0, "0.1", 3)
+    assert (row["D"], row["R_nat"], row["R_hyp_minus"], row["A"]) == (0.95, 0.05, 0.75, 0.5)
+    assert (row["R_hyp_minus_lower"], row["R_hyp_minus_upper"]) == (0.74, 0.76)
+    assert row["recipe.epochs"] == 40
+
+
+@pytest.mark.parametrize(
+    ("typed", "text", "value"),
+    [("1/2", "1/2", 0.5), (0.5, "0.5", 0.5), (5, "5", 5.0), (0, "0", 0.0), (None, "", math.nan)],
+)
+def test_lambda_stays_as_it_was_typed(
+    outputs: Path, make_run: MakeRun, typed: object, text: str, value: float
+) -> None:
+    make_run(outputs, lambda_=typed)
+    row = _only(collect(outputs))
+    assert row["lambda"] == text
+    assert row["lambda_value"] == pytest.approx(value, nan_ok=True)
+
+
+def test_epsilon_as_typed_and_as_a_number(outputs: Path, make_run: MakeRun) -> None:
+    make_run(outputs, epsilon="8/255")
+    row = _only(collect(outputs))
+    assert (row["epsilon"], row["epsilon_value"]) == ("8/255", 8 / 255)
+
+
+def test_a_null_metric_is_nan_with_nan_interval(outputs: Path, make_run: MakeRun) -> None:
+    make_run(outputs, R_hyp_minus=None)
+    row = _only(collect(outputs))
+    assert row["state"] == "done"
+    assert row[["R_hyp_minus", "R_hyp_minus_lower", "R_hyp_minus_upper"]].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "reason"),
+    [
+        ("queued", {}, "queued"),
+        ("running", {}, "running, epoch 3 of 40, last sign of life 2026-11-21T06:30:00Z"),
+        ("interrupted", {}, "interrupted at epoch 3 of 40"),
+        ("failed", {"reason": "loss is\nnot finite"}, "failed: loss is not finite"),
+        ("failed", {}, "failed: no reason was recorded"),
+    ],
+)
+def test_an_unfinished_run_says_why(
+    outputs: Path, make_run: MakeRun, state: str, status: dict[str, object], reason: str
+) -> None:
+    make_run(outputs, state=state, status=status)
+    row = _only(collect(outputs))
+    assert (row["state"], row["reason"]) == (state, reason)
+    assert row[list(METRICS)].isna().all()
+
+
+def test_status_done_without_a_result_is_not_done(outputs: Path, make_run: MakeRun) -> None:
+    (make_run(outputs) / "result.json").unlink()
+    row = _only(collect(outputs))
+    assert row["state"] == "unreadable"
+    assert row["reason"] == "status.json says done, but result.json is missing"
+
+
+def test_a_result_makes_a_run_done_whatever_its_status(outputs: Path, make_run: MakeRun) -> None:
+    (make_run(outputs) / "status.json").write_text("{")
+    assert _only(collect(outputs))["state"] == "done"
+
+
+def _without(key: str, text: str) -> str:
+    record = json.loads(text)
+    del record[key]
+    return json.dumps(record)
+
+
+BREAKAGES = {
+    "truncated": ("result.json", lambda text: text[: len(text) // 2], "result.json is unreadable: "),
+    "empty": ("result.json", lambda text: "", "result.json is unreadable: "),
+    "a list": ("result.json", lambda text: "[]", "result.json is unreadable: it holds no mapping"),
+    "no D": ("result.json", lambda text: _without("D", text), "result.json is unreadable: it has no 'D'"),
+    "no intervals": (
+        "result.json",
+        lambda text: _without("intervals", text),
+        "result.json is unreadable: it has no 'intervals'",
+    ),
+    "a word": ("result.json", lambda text: text.replace("0.5,", '"half",', 1), "result.json is unreadable: D: "),
+    "schema 2": (
+        "result.json",
+        lambda text: text.replace('"schema": 1', '"schema": 2'),
+        "written with schema 2, this version reads 1",
+    ),
+    "config schema 2": (
+        "config.yaml",
+        lambda text: text.replace("schema: 1", "schema: 2"),
+        "written with schema 2, this version reads 1",
+    ),
+    "broken YAML": ("config.yaml", lambda text: text + "\n]", "config.yaml is unreadable: "),
+    "a Python object": (
+        "config.yaml",
+        lambda text: text + "\nx: !!python/object/apply:os.getcwd []\n",
+        "config.yaml is unreadable: could not determine a constructor",
+    ),
+    "itself": ("config.yaml", lambda text: text + "\nx: &x {y: *x}\n", "config.yaml is unreadable: "),
+}
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES)
+def test_a_broken_file_is_named_and_the_others_are_read(outputs: Path, make_run: MakeRun, breakage: str) -> None:
+    file, spoil, reason = BREAKAGES[breakage]
+    path = make_run(outputs, seed=0) / file
+    make_run(outputs, seed=1, D=0.75)
+    path.write_text(spoil(path.read_text()))
+    frame = collect(outputs)
+    broken, whole = frame.iloc[0], frame.iloc[1]
+    assert broken["state"] == "unreadable"
+    assert broken["reason"].startswith(reason)
+    assert math.isnan(broken["D"])
+    assert (whole["state"], whole["D"]) == ("done", 0.75)
+
+
+def test_bytes_that_are_no_text_and_a_missing_status(outputs: Path, make_run: MakeRun) -> None:
+    (make_run(outputs, seed=0) / "result.json").write_bytes(b"\xff\xfe")
+    (make_run(outputs, seed=1, state="queued") / "status.json").unlink()
+    first, second = collect(outputs)["reason"]
+    assert first.startswith("result.json is unreadable: 'utf-8' codec")
+    assert second == "status.json is missing"
+
+
+def test_text_from_files_cannot_move_the_cursor(outputs: Path, make_run: MakeRun) -> None:
+    reason = {"reason": "\x1b[2J\ud800 gone"}
+    make_run(outputs, state="failed", status=reason, config={"recipe": {"optimizer": "a\x1b[2J\nb"}})
+    row = _only(collect(outputs))
+    assert row["reason"] == "failed: �[2J� gone"
+    assert row["recipe.optimizer"] == "a�[2J b"
+
+
+def test_settings_tell_recipes_apart_and_nothing_else(outputs: Path, make_run: MakeRun, tmp_path: Path) -> None:
+    make_run(outputs, "thrm", 5, seed=0)
+    make_run(outputs, "trades", 1, seed=1)
+    make_run(outputs, "standard", None, config={"recipe": {"epochs": 40.0, "name": "own"}})
+    make_run(outputs, "thrm", 0, config={"dataset": {"root": "/elsewhere", "download": True}})
+    make_run(tmp_path / "other", "thrm", 5, seed=0, config={"recipe": {"epochs": 5}})
+    make_run(tmp_path / "other", "thrm", 5, seed=1, config={"recipe": {"milestones": [20]}})
+    assert collect(outputs)["settings"].nunique() == 1
+    assert collect([outputs, tmp_path / "other"])["settings"].nunique() == 3
+
+
+def test_what_leaves_the_run_id_alone_leaves_the_settings_alone() -> None:
+    modules = [importlib.import_module(f"hypo.datasets.{m.name}") for m in pkgutil.iter_modules(datasets.__path__)]
+    classes = {Evaluation: "evaluation"}
+    for module in modules:
+        classes |= {cls: "dataset" for cls in vars(module).values() if dataclasses.is_dataclass(cls)}
+    names = [
+        (group, field.name)
+        for cls, group in classes.items()
+        for field in dataclasses.fields(cls)
+        if not field.metadata.get("identity", True)
+    ]
+    assert ("evaluation", "batch") in names
+    assert ("dataset", "root") in names
+    for group, name in names:
+        columns = setting_columns({group: {name: "changed", "kept": 1}})
+        assert f"{group}.kept" in columns
+        assert f"{group}.{name}" not in columns
+
+
+def test_defense_settings_tell_variants_apart_but_not_lambdas(outputs: Path, make_run: MakeRun) -> None:
+    make_run(outputs, "thrm", 5)
+    make_run(outputs, "thrm", 20)
+    make_run(outputs, "thrm", 5, config={"defense": {"steps": 7}})
+    frame = collect(outputs)
+    assert frame["settings"].nunique() == 1
+    assert frame["defense_settings"].nunique() == 2
+
+
+def test_every_folder_that_may_stand_for_runs(outputs: Path, make_run: MakeRun) -> None:
+    runs = [make_run(outputs, lambda_=x) for x in (0, 1, 5)]
+    sweep = add_sweep(outputs, "s1", [runs[2].name, runs[0].name])
+    assert len(collect(outputs)) == 3
+    assert len(collect(str(outputs / "runs"))) == 3
+    assert list(collect(sweep)["lambda"]) == ["5", "0"]
+    assert list(collect(runs[1])["lambda"]) == ["1"]
+    assert len(collect([outputs, sweep, runs[1]])) == 3
+
+
+def test_a_copied_folder_reads_the_same(outputs: Path, make_run: MakeRun, tmp_path: Path) -> None:
+    make_run(outputs, lambda_="1/2", D=0.9)
+    shutil.copytree(outputs, tmp_path / "copy")
+    first, second = collect(outputs), collect(tmp_path / "copy")
+    pandas.testing.assert_frame_equal(first.drop(columns="directory"), second.drop(columns="directory"))
+
+
+def test_of_two_copies_the_finished_one_counts(outputs: Path, make_run: MakeRun, tmp_path: Path) -> None:
+    directory = make_run(outputs, D=0.9)
+    shutil.copytree(outputs, tmp_path / "earlier")
+    (tmp_path / "earlier" / "runs" / directory.name / "result.json").unlink()
+    assert _only(collect([tmp_path / "earlier", outputs]))["D"] == 0.9
+    assert _only(collect([outputs, tmp_path / "earlier"]))["D"] == 0.9
+
+
+def test_a_run_that_only_the_sweep_knows_is_missing(outputs: Path, make_run: MakeRun) -> None:
+    run = make_run(outputs)
+    sweep = add_sweep(outputs, "s1", [run.name, "digits-mlp-thrm-lambda9-s0-0123456789ab"])
+    row = collect(sweep).iloc[1]
+    assert (row["state"], row["run_id"], row["settings"]) == ("missing", "0123456789ab", "")
+    assert row["reason"] == "not submitted: it has no run directory"
+    assert row["command"] == "python -m hypo.run -m"
+
+
+def test_folders_that_hold_no_runs_are_refused_in_one_line(tmp_path: Path) -> None:
+    empty, file = tmp_path / "empty", tmp_path / "file"
+    (empty / "runs").mkdir(parents=True)
+    file.write_text("")
+    for path, problem in [(empty, "holds no runs"), (file, "is not a folder"), (tmp_path / "x", "does not exist")]:
+        with pytest.raises(InputError, match=problem) as caught:
+            collect(path)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [("{", "unreadable"), ("[]", "unreadable"), ('{"schema": 2, "runs": []}', "schema 2, this version reads 1")],
+)
+def test_a_sweep_that_cannot_be_read_is_refused(outputs: Path, content: str, problem: str) -> None:
+    sweep = add_sweep(outputs, "s1", [])
+    (sweep / "sweep.json").write_text(content)
+    with pytest.raises(InputError, match=problem):
+        collect(sweep)
+
+
+def test_a_sweep_without_its_runs_folder_is_refused(outputs: Path) -> None:
+    with pytest.raises(InputError, match="copy the outputs whole"):
+        collect(add_sweep(outputs, "s1", ["some-run-0123456789ab"]))
+
+
+def test_configs_are_read_without_the_c_parser_too(
+    outputs: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(outputs, lambda_="1/2")
+    monkeypatch.setattr("analysis.collect._YamlLoader", yaml.SafeLoader)
+    assert _only(collect(outputs))["lambda"] == "1/2"
