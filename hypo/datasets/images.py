@@ -44,7 +44,8 @@ class Split:
         everything = torch.arange(len(self), device=self.labels.device)
         if count is None or count >= len(self):
             return self, everything
-        order = np.random.default_rng(_SUBSET_SEED).permutation(len(self))
+        # RandomState, because numpy promises its numbers to stay the same in every version.
+        order = np.random.RandomState(_SUBSET_SEED).permutation(len(self))
         indices = everything[torch.from_numpy(np.sort(order[:count])).to(everything.device)]
         return self.select(indices), indices
 

@@ -1,0 +1,91 @@
+"""ResNet-18 in the form usual for CIFAR: a 3×3 stem that keeps the image's size, and no pooling after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hypo import checks
+from hypo.errors import InputError
+
+
+@dataclass(frozen=True)
+class Resnet18:
+    """Four stages of two residual blocks; each stage but the first halves the image and doubles the channels.
+
+    With width 64, three channels and ten classes it has 11,173,962 parameters. Convolutions start as in
+    He et al. (ICCV 2015), N(0, 2 / fan_out).
+
+    Source: He et al., "Deep Residual Learning for Image Recognition" (CVPR 2016), with the stem of its §4.2.
+
+    Attributes:
+        width: the channels of the first stage, ≥ 1.
+    """
+
+    width: int = 64
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "width", checks.integer("arch.width", self.width, at_least=1))
+
+    def build(self, shape: tuple[int, int, int], classes: int) -> nn.Module:
+        """The network for images of `shape` (channels, height, width).
+
+        Raises:
+            InputError: when the images are smaller than 8×8: the last stages would see padding only.
+        """
+        channels, height, width = shape
+        if min(height, width) < 8:
+            raise InputError(
+                "arch: resnet18 halves images three times, so it takes images of at least 8x8 pixels,"
+                f" got {height}x{width}; choose another arch or larger images"
+            )
+        stages = [self.width * factor for factor in (1, 2, 4, 8)]
+        network = nn.Sequential(
+            _convolution(channels, self.width),
+            nn.BatchNorm2d(self.width),
+            nn.ReLU(),
+            *(_stage(before, after) for before, after in zip([self.width, *stages], stages, strict=False)),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(stages[-1], classes),
+        )
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        return network
+
+
+class BasicBlock(nn.Module):
+    """Two 3×3 convolutions beside a shortcut.
+
+    From (batch, before, height, width) to (batch, after, height / stride, width / stride), rounded up.
+    """
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(
+            _convolution(before, after, stride),
+            nn.BatchNorm2d(after),
+            nn.ReLU(),
+            _convolution(after, after),
+            nn.BatchNorm2d(after),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or before != after:
+            projection = nn.Conv2d(before, after, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(projection, nn.BatchNorm2d(after))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The block's features, ≥ 0."""
+        return F.relu(self.residual(features) + self.shortcut(features))
+
+
+def _stage(before: int, after: int) -> nn.Module:
+    stride = 1 if before == after else 2
+    return nn.Sequential(BasicBlock(before, after, stride), BasicBlock(after, after, 1))
+
+
+def _convolution(before: int, after: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(before, after, 3, stride, padding=1, bias=False)

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass, is_dataclass
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import hypo.architectures
+from hypo.architectures.lenet import Lenet
+from hypo.architectures.mlp import Mlp
+from hypo.architectures.normalised import Architecture
+from hypo.architectures.resnet18 import Resnet18
+from hypo.architectures.small_cnn import SmallCnn
+from hypo.errors import InputError
+
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Case:
+    """An architecture on one image shape, and its number of parameters by hand or as published."""
+
+    architecture: Architecture
+    shape: tuple[int, int, int]
+    parameters: int
+
+
+CASES = {
+    "mlp-digits": Case(Mlp(), (1, 8, 8), 64 * 128 + 128 + 128 * 128 + 128 + 128 * 10 + 10),
+    "mlp-linear": Case(Mlp(hidden=()), (3, 5, 4), 60 * 10 + 10),
+    "small_cnn-digits": Case(SmallCnn(), (1, 8, 8), 160 + 4640 + 32 * 4 * 64 + 64 + 64 * 10 + 10),
+    "small_cnn-odd": Case(SmallCnn(), (3, 11, 9), 448 + 4640 + 32 * 4 * 64 + 64 + 64 * 10 + 10),
+    "lenet-mnist": Case(Lenet(), (1, 28, 28), 832 + 51_264 + 3136 * 1024 + 1024 + 1024 * 10 + 10),
+    "lenet-oblong": Case(Lenet(), (3, 8, 12), 2432 + 51_264 + 384 * 1024 + 1024 + 1024 * 10 + 10),
+    "resnet18-cifar10": Case(Resnet18(), (3, 32, 32), 11_173_962),
+    "resnet18-narrow": Case(Resnet18(width=8), (1, 13, 8), 88 + 2368 + 8352 + 33_088 + 131_712 + 650),
+}
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES)
+def case(request) -> Case:
+    return request.param
+
+
+def build(case: Case, seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return case.architecture.build(case.shape, CLASSES)
+
+
+def images(case: Case, count: int = 3) -> torch.Tensor:
+    return torch.rand(count, *case.shape, generator=torch.Generator().manual_seed(1))
+
+
+def test_no_architecture_is_missing_from_the_table():
+    found = {
+        member
+        for module in pkgutil.iter_modules(hypo.architectures.__path__, "hypo.architectures.")
+        for member in vars(importlib.import_module(module.name)).values()
+        if is_dataclass(member) and member.__module__ == module.name and hasattr(member, "build")
+    }
+    assert found == {type(case.architecture) for case in CASES.values()}
+
+
+def test_logits(case):
+    logits = build(case)(images(case))
+    assert logits.shape == (3, CLASSES)
+    assert logits.isfinite().all()
+    assert len(logits.unique()) == logits.numel()
+
+
+def test_number_of_parameters(case):
+    assert sum(parameter.numel() for parameter in build(case).parameters()) == case.parameters
+
+
+def test_the_gradient_reaches_every_parameter_and_every_image(case):
+    network, inputs = build(case), images(case).requires_grad_()
+    F.cross_entropy(network(inputs), torch.tensor([0, 1, 2])).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.any(), name
+    assert inputs.grad is not None
+    assert inputs.grad.flatten(1).any(dim=1).all()
+
+
+def test_the_seed_decides_the_weights(case):
+    first, again, other = build(case), build(case), build(case, seed=1)
+    for tensor, same in zip(first.state_dict().values(), again.state_dict().values(), strict=True):
+        assert torch.equal(tensor, same)
+    weights = zip(first.parameters(), other.parameters(), strict=True)
+    assert any(not torch.equal(tensor, another) for tensor, another in weights)
+
+
+def test_channels_last_makes_no_difference(case):
+    network, inputs = build(case).eval(), images(case)
+    expected = network(inputs)
+    network = network.to(memory_format=torch.channels_last)
+    logits = network(inputs.contiguous(memory_format=torch.channels_last))
+    assert torch.allclose(logits, expected, atol=1e-5)
+
+
+def test_in_eval_mode_images_do_not_meet(case):
+    network, inputs = build(case).eval(), images(case)
+    together = network(inputs)
+    for image, logits in zip(inputs, together, strict=True):
+        assert torch.allclose(network(image[None])[0], logits, atol=1e-5)
+
+
+def test_resnet18_starts_as_he_et_al():
+    network = build(CASES["resnet18-cifar10"])
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            fan_out = module.out_channels * module.kernel_size[0] * module.kernel_size[1]
+            assert module.bias is None
+            assert module.weight.std().item() == pytest.approx((2 / fan_out) ** 0.5, rel=0.06)
+        if isinstance(module, nn.BatchNorm2d):
+            assert (module.weight == 1).all()
+            assert (module.bias == 0).all()
+
+
+def test_resnet18_halves_the_image_three_times():
+    sizes = []
+    network = build(CASES["resnet18-cifar10"])
+    for module in network:
+        module.register_forward_hook(lambda _module, _inputs, output: sizes.append(tuple(output.shape[1:])))
+    network.eval()(images(CASES["resnet18-cifar10"], count=1))
+    stem, stages = [(64, 32, 32)] * 3, [(64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4)]
+    assert sizes == [*stem, *stages, (512, 1, 1), (512,), (10,)]
+
+
+def test_lists_from_yaml_become_tuples():
+    assert Mlp(hidden=[3, 4]) == Mlp(hidden=(3, 4))
+    assert hash(SmallCnn(channels=[3, 4])) == hash(SmallCnn(channels=(3, 4)))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "shape", "message"),
+    [
+        (
+            Lenet(),
+            (1, 30, 28),
+            "arch: lenet .* heights and widths divisible by 4, such as 28x28, got 30x28; .*",
+        ),
+        (
+            Lenet(),
+            (3, 28, 31),
+            "arch: lenet .* heights and widths divisible by 4, such as 28x28, got 28x31; .*",
+        ),
+        (Resnet18(), (3, 7, 32), "arch: resnet18 .* at least 8x8 pixels, got 7x32; .*"),
+        (Resnet18(), (3, 32, 4), "arch: resnet18 .* at least 8x8 pixels, got 32x4; .*"),
+        (SmallCnn(), (1, 3, 8), "arch: small_cnn .* at least 4x4 pixels, got 3x8; .*arch.channels.*"),
+        (
+            SmallCnn((8,) * 4),
+            (1, 8, 8),
+            "arch: small_cnn .* at least 16x16 pixels, got 8x8; .*arch.channels.*",
+        ),
+    ],
+)
+def test_shapes_that_do_not_fit(architecture, shape, message):
+    # `.` matches no newline, so a match of the whole is one line.
+    with pytest.raises(InputError, match=rf"\A{message}\Z"):
+        architecture.build(shape, CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("construct", "message"),
+    [
+        (lambda: Mlp(hidden=(8, 0)), "arch.hidden: takes a whole number >= 1, got 0"),
+        (lambda: Mlp(hidden=(2.5,)), "arch.hidden: takes a whole number >= 1, got 2.5"),
+        (lambda: SmallCnn(channels=(-1,)), "arch.channels: takes a whole number >= 1, got -1"),
+        (lambda: SmallCnn(hidden=0), "arch.hidden: takes a whole number >= 1, got 0"),
+        (lambda: Resnet18(width=0), "arch.width: takes a whole number >= 1, got 0"),
+    ],
+)
+def test_sizes_that_make_no_network(construct, message):
+    with pytest.raises(InputError, match=rf"\A{message}\Z"):
+        construct()
