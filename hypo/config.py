@@ -30,12 +30,18 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
     Raises:
         InputError: naming the key, what it takes and what it got.
     """
+    for group in GROUPS:
+        if group not in choices:
+            raise InputError(f"{group}: takes the name of one option, not a list; use -m and {group}=a,b")
     lambda_ = checks.number("lambda", _scalar(config, "lambda"), at_least=0)
     epsilon = checks.number("epsilon", _scalar(config, "epsilon"), above=0)
     seed = checks.integer("seed", _scalar(config, "seed"), at_least=0)
+    for key in ("device", "output_dir"):
+        if not isinstance(config[key], str):
+            raise InputError(f"{key}: takes text, got {config[key]}")
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    components = {group: build(_group(plain, group), group) for group in GROUPS}
-    experiment = Experiment(**components, seed=seed, device=str(plain["device"]))
+    components = {group: build(plain[group], group) for group in GROUPS}
+    experiment = Experiment(**components, seed=seed, device=plain["device"])
     takes_lambda = hasattr(experiment.defense, "lambda_")
     if takes_lambda and getattr(experiment.defense, "lambda_") != lambda_:  # noqa: B009
         raise InputError("defense.lambda_: is set through lambda; set lambda=... instead")
@@ -46,7 +52,7 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
         "epsilon": plain["epsilon"],
         "seed": seed,
     }
-    tracking = build(_group(plain, "tracking"), "tracking")
+    tracking = build(plain["tracking"], "tracking")
     groups = {group: {"name": choices[group], **describe(components[group])} for group in GROUPS}
     return Job(
         experiment=experiment,
@@ -54,7 +60,7 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
         config={**groups, **labels, "device": experiment.device, "tracking": describe(tracking)},
         command=shlex.join(["python", "-m", "hypo.run", *overrides]),
         tags=(choices["defense"], choices["dataset"]),
-        runs=Path(str(plain["output_dir"])) / "runs",
+        runs=Path(plain["output_dir"]) / "runs",
         tracking=tracking,
     )
 
@@ -62,12 +68,6 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
 def _scalar(config: DictConfig, key: str) -> Any:
     value = config[key]
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-
-
-def _group(plain: Mapping[str, Any], group: str) -> Mapping[str, Any]:
-    if not isinstance(plain[group], Mapping):
-        raise InputError(f"{group}: takes the name of one option, got {plain[group]}")
-    return plain[group]
 
 
 def _readable(choices: Mapping[str, str], labels: Mapping[str, Any]) -> str:

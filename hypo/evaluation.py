@@ -199,14 +199,21 @@ def compaction_steps(steps: int) -> frozenset[int]:
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Matrix products and convolutions in full float32, without TF32; the settings are restored."""
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = matmul.allow_tf32, cudnn.allow_tf32
-    matmul.allow_tf32 = cudnn.allow_tf32 = False
+    """Matrix products and convolutions in full float32, without TF32 or bfloat16; the settings are restored."""
+    backends = torch.backends
+    if hasattr(backends.cuda.matmul, "fp32_precision"):  # torch >= 2.9, which refuses a mix with the older flags
+        parts = [backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul, backends.mkldnn.conv]
+        setting, full = "fp32_precision", "ieee"
+    else:
+        parts, setting, full = [backends.cuda.matmul, backends.cudnn], "allow_tf32", False
+    before = [getattr(part, setting) for part in parts]
+    for part in parts:
+        setattr(part, setting, full)
     try:
         yield
     finally:
-        matmul.allow_tf32, cudnn.allow_tf32 = before
+        for part, value in zip(parts, before, strict=True):
+            setattr(part, setting, value)
 
 
 def _clean_logits(model: nn.Module, test: Split, maximum: int, batch: int) -> Tensor:

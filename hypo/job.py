@@ -17,7 +17,7 @@ from hypo.device import resolve
 from hypo.environment import environment
 from hypo.errors import DivergedError, InputError, LockedError
 from hypo.experiment import Experiment, Observer
-from hypo.identity import run_id
+from hypo.identity import SCHEMA, run_id
 from hypo.run_directory import RunDirectory, now
 from hypo.tracking import Mirror, Tracking
 
@@ -72,13 +72,11 @@ class Job:
 
     def create(self) -> None:
         """Make the run directory, with the config frozen in it."""
-        from hypo.identity import SCHEMA
-
         config = {"schema": SCHEMA, "run_id": self.run_id, "name": self.name, **self.config}
         self.directory.create(config, self.command)
 
     def attempt(self, observer: Observer, group: str | None = None) -> Outcome:
-        """Run what is missing of this job; failures of its own become an outcome and a status.
+        """Run what is missing of this job, which has been created; its own failures become an outcome.
 
         Args:
             group: the sweep it belongs to, for W&B.
@@ -86,7 +84,6 @@ class Job:
         Raises:
             KeyboardInterrupt: after noting it in the status.
         """
-        self.create()
         directory = self.directory
         try:
             directory.config()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
@@ -13,10 +15,24 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from hypo.errors import InputError
+from hypo.explain import explain
 
 _PACKAGE = Path(__file__).parent
 # In a wheel the config lies in the package, in a checkout beside it.
 _CONFIG = next(path for path in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if path.is_dir())
+_FULL_ERROR = os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn what the user can mend into one line and exit code 2; HYDRA_FULL_ERROR=1 shows the traceback."""
+    try:
+        yield
+    except (InputError, HydraException, OmegaConfBaseException) as error:
+        if _FULL_ERROR:
+            raise
+        print(f"error: {explain(error)}", file=sys.stderr)
+        sys.exit(2)
 
 
 @hydra.main(version_base="1.3", config_path=str(_CONFIG), config_name="config")
@@ -25,24 +41,21 @@ def run(config: DictConfig) -> None:
     from hypo.config import job_from_config
     from hypo.console import run_one
 
-    chosen = HydraConfig.get()
-    job = job_from_config(config, chosen.runtime.choices, chosen.overrides.task)
-    job.experiment.check()
+    with _refusing():
+        chosen = HydraConfig.get()
+        job = job_from_config(config, chosen.runtime.choices, chosen.overrides.task)
+        job.experiment.check()
+        job.create()
     sys.exit(run_one(job))
 
 
 def main() -> None:
-    """Run, and turn whatever the user can mend into one line; HYDRA_FULL_ERROR=1 shows tracebacks."""
-    full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    """Run, or refuse in one line; an interruption loses nothing."""
     # Hydra would print its own, longer account of an error; with this set it raises instead.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        run()
-    except (InputError, HydraException, OmegaConfBaseException) as error:
-        if full_error:
-            raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+        with _refusing():
+            run()
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(130)

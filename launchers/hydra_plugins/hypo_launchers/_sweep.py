@@ -70,8 +70,10 @@ def compose(loader: ConfigLoader, master: DictConfig, grid: Sequence[Sequence[st
         InputError: for the first cell that is wrong, naming the setting and the cell.
     """
     jobs = list(_jobs(loader, master, grid))
-    distinct = {job.run_id: job for job in reversed(jobs)}
-    return Sweep(tuple(reversed(distinct.values())), cells=tuple(job.run_id for job in jobs))
+    distinct: dict[str, Job] = {}
+    for job in jobs:
+        distinct.setdefault(job.run_id, job)
+    return Sweep(tuple(distinct.values()), cells=tuple(job.run_id for job in jobs))
 
 
 def _jobs(loader: ConfigLoader, master: DictConfig, grid: Sequence[Sequence[str]]) -> Iterator[Job]:

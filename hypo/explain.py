@@ -1,0 +1,36 @@
+"""Errors of the config framework in the words of this project: key, what it takes, what it got."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+KEYS = (
+    *("dataset", "training_data", "arch", "defense", "threat_model", "recipe", "evaluation", "tracking"),
+    *("lambda", "epsilon", "seed", "device", "output_dir"),
+)
+"""What can be set at the top."""
+
+
+def explain(error: Exception) -> str:
+    """One line for a user.
+
+    Hydra's own accounts run over several lines and name its search path and its nodes; those that a slip on
+    the command line causes are said again here, all others are only joined into one line.
+    """
+    text = " ".join(str(error).split())
+    if found := re.search(
+        r"Could not find '([^']*)/([^'/]*)' Available options in '[^']*': (.*?)(?: Config|$)", text
+    ):
+        group, got, options = found.groups()
+        return f"{group}: takes one of {', '.join(options.split())}; got {got!r}"
+    if found := re.search(r"Ambiguous value for argument '([^=']*)=([^']*)'", text):
+        return f"{found[1]}: takes one value, got {found[2]}; a list is a sweep, which needs -m"
+    if found := re.search(r"Could not override '([^']*)'", text):
+        return f"{found[1]}: no such setting{_meant(found[1])}; python -m hypo.run --help lists them"
+    return text
+
+
+def _meant(key: str) -> str:
+    close = [] if "." in key else difflib.get_close_matches(key, KEYS, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
