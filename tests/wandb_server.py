@@ -1,0 +1,178 @@
+"""A stand-in for a W&B server on loopback: enough of its protocol to start, log, resume and finish a run.
+
+A client asks GraphQL at /graphql whether a run exists and creates or updates it, streams its history and
+summary to /files/<entity>/<project>/<run>/file_stream, and puts its files where the server tells it to.
+Faults are attributes that a test sets, `status` to answer with an error and `delay` (seconds) to answer late;
+`die()` ends all.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+ENTITY = {"id": "RW50aXR5", "name": "tester"}
+
+
+@dataclass
+class ServedRun:
+    """What the server knows of one run; `history` and `summary` are as a reader of the W&B API sees them."""
+
+    id: str
+    name: str = ""
+    group: str | None = None
+    job_type: str | None = None
+    tags: list[str] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+    starts: int = 0
+    exit_code: int | None = None
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One dictionary a logged row."""
+        return [json.loads(line) for line in self.lines]
+
+    def upsert(self, variables: dict[str, Any]) -> None:
+        """Take over what a client says about the run; it leaves out what has not changed."""
+        self.name = variables.get("displayName") or self.name
+        self.group = variables.get("groupName") or self.group
+        self.job_type = variables.get("jobType") or self.job_type
+        self.tags = variables.get("tags") or self.tags
+        if variables.get("config"):
+            self.config = {key: entry["value"] for key, entry in json.loads(variables["config"]).items()}
+
+    def stream(self, message: dict[str, Any]) -> None:
+        """Add streamed lines at their offsets; the last message of a run carries its exit code."""
+        files = message.get("files") or {}
+        if history := files.get("wandb-history.jsonl"):
+            start, lines = history["offset"], history["content"]
+            self.lines[start : start + len(lines)] = lines
+        if summary := files.get("wandb-summary.json"):
+            self.summary = json.loads(summary["content"][-1])
+        if message.get("complete"):
+            self.exit_code = message["exitcode"]
+
+    def bucket(self, project: str) -> dict[str, Any]:
+        """The run as GraphQL answers it."""
+        return {
+            "id": base64.b64encode(f"Run:v1:{self.id}".encode()).decode(),
+            "name": self.id,
+            "displayName": self.name,
+            "sweepName": None,
+            "config": json.dumps({key: {"value": value} for key, value in self.config.items()}),
+            "summaryMetrics": json.dumps(self.summary),
+            "historyLineCount": len(self.lines),
+            "historyTail": json.dumps(self.lines[-1:]),
+            "eventsLineCount": 0,
+            "eventsTail": "[]",
+            "logLineCount": 0,
+            "tags": self.tags,
+            "wandbConfig": json.dumps({"t": 1}),
+            "project": {"id": "UHJvamVjdA==", "name": project, "entity": ENTITY},
+        }
+
+
+class WandbServer(ThreadingHTTPServer):
+    """Use as a context manager; `url` is its address and `runs` holds what arrived, by run id."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.runs: dict[str, ServedRun] = {}
+        self.status = 200
+        self.delay = 0.0
+        self.dead = False
+        self.lock = threading.Lock()
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.die()
+
+    def die(self) -> None:
+        """Refuse new connections and drop the open ones at their next request."""
+        self.dead = True
+        self.shutdown()
+        self.server_close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: clients that go away are what the tests are about."""
+
+    def graphql(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """The data of one GraphQL operation; an unknown one gets none."""
+        if operation == "RunResumeStatus":
+            run = self.runs.get(variables["name"])
+            bucket = run and run.bucket(variables["project"])
+            return {"model": {"name": variables["project"], "entity": ENTITY, "bucket": bucket}}
+        if operation == "UpsertBucket":
+            new = variables["name"] not in self.runs
+            run = self.runs.setdefault(variables["name"], ServedRun(variables["name"]))
+            run.starts += bool(variables.get("groupName"))
+            run.upsert(variables)
+            return {"upsertBucket": {"bucket": run.bucket(variables["project"]), "inserted": new}}
+        if operation == "CreateRunFiles":
+            files = [{"name": name, "uploadUrl": f"{self.url}/upload/{name}"} for name in variables["files"]]
+            return {"createRunFiles": {"runID": variables["run"], "uploadHeaders": [], "files": files}}
+        return {}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: WandbServer
+
+    def do_GET(self) -> None:
+        self._answer({})
+
+    def do_PUT(self) -> None:
+        self._body()
+        self._answer({})
+
+    def do_POST(self) -> None:
+        body = self._body()
+        time.sleep(self.server.delay)
+        if self.server.status != 200:
+            self._answer({"errors": [{"message": "injected fault"}]}, self.server.status)
+        elif self.path == "/graphql":
+            request = json.loads(body)
+            named = re.search(r"(?:query|mutation)\s+(\w+)", request["query"])
+            with self.server.lock:
+                data = self.server.graphql(named[1] if named else "", request.get("variables") or {})
+            self._answer({"data": data})
+        elif streamed := re.fullmatch(r"/files/[^/]+/[^/]+/([^/]+)/file_stream", self.path):
+            with self.server.lock:
+                self.server.runs[streamed[1]].stream(json.loads(body))
+            self._answer({})
+        else:
+            self._answer({})
+
+    def _body(self) -> bytes:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        return gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
+
+    def _answer(self, content: dict[str, Any], status: int = 200) -> None:
+        if self.server.dead:
+            self.close_connection = True
+            return
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep the terminal clean."""
