@@ -23,7 +23,7 @@ from hypo.atomic import Lock, write_atomically
 from hypo.errors import InputError
 from hypo.identity import SCHEMA
 from hypo.risks import Flags, Share
-from hypo.settings import build
+from hypo.settings import build, describe
 
 
 class RunDirectory:
@@ -194,7 +194,10 @@ def load_test_data(path: str | Path) -> tuple[Tensor, Tensor]:
         InputError: when the data set is no longer where the run found it.
     """
     config = RunDirectory(Path(path)).config()
-    data = build(config["dataset"], "dataset").load()
+    dataset = build(config["dataset"], "dataset")
+    if describe(dataset).get("fingerprint") != config["dataset"].get("fingerprint"):
+        raise InputError(f"{path}: the images of its data set are not those that the run was tested on")
+    data = dataset.load()
     split, _ = data.test.limited(config["evaluation"]["test_limit"])
     return split.images.float() / data.maximum, split.labels
 

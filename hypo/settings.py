@@ -11,6 +11,7 @@ import sys
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from functools import lru_cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hypo import checks
@@ -35,7 +36,7 @@ def build(settings: Mapping[str, Any], key: str, default: type | None = None) ->
     known = {field.name: field for field in fields(target)}
     values = {}
     for name, value in settings.items():
-        if name in ("_target_", "name"):
+        if name in ("_target_", "name", "fingerprint"):
             continue
         if name not in known:
             takes = ", ".join(known) or "no settings"
@@ -48,10 +49,9 @@ def build(settings: Mapping[str, Any], key: str, default: type | None = None) ->
 
 
 def describe(component: Any, *, identity: bool = False) -> Any:
-    """`component` as plain data, every default filled in.
+    """`component` as plain data, every default filled in, with the `fingerprint` of its files if it has any.
 
-    With `identity`, only what can change a result: without the fields marked `metadata={"identity": False}`,
-    and with the `fingerprint()` of what lies outside the settings, where a component has one.
+    With `identity`, only what can change a result: without the fields marked `metadata={"identity": False}`.
     """
     if is_dataclass(component) and not isinstance(component, type):
         cls = type(component)
@@ -59,12 +59,18 @@ def describe(component: Any, *, identity: bool = False) -> Any:
         for field in fields(component):
             if not identity or field.metadata.get("identity", True):
                 described[field.name] = describe(getattr(component, field.name), identity=identity)
-        if identity and hasattr(component, "fingerprint"):
-            described["fingerprint"] = component.fingerprint()
+        if hasattr(component, "fingerprint"):
+            described["fingerprint"] = _fingerprint(component)
         return described
     if isinstance(component, (tuple, list)):
         return [describe(item, identity=identity) for item in component]
     return component
+
+
+@lru_cache(maxsize=16)
+def _fingerprint(component: Any) -> str:
+    """Asked for once in a process: it takes a look at every file, and a sweep has many jobs."""
+    return component.fingerprint()
 
 
 def _locate(target: Any, key: str) -> type:

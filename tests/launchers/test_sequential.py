@@ -1,0 +1,150 @@
+"""A sweep in one process: plan, progress, table, curve, repetition, interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from command_line import typed
+
+from hypo.experiment import Experiment
+
+SHORT = ("recipe.epochs=1", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: typed(monkeypatch, capsys, "-m", *SHORT, *arguments)
+
+
+def after(line: str, out: str) -> str:
+    return out[out.index(line) :]
+
+
+def test_the_lambda_sweep_as_it_is_typed(run, tmp_path: Path) -> None:
+    first = run("defense=thrm,trades", "lambda=0,1,5,...,100")
+    assert first.code == 0
+    assert "18 jobs, 0 done, 18 to run" in first.out
+    for number in range(1, 19):
+        assert f"{number:>3} of 18  digits-mlp-" in first.out
+    rows = [line.split() for line in after("defense", first.out).splitlines()[2:20]]
+    assert [row[-8] for row in rows] == 2 * ["0", "1", "5", "10", "20", "40", "60", "80", "100"]
+    (sweep,) = (tmp_path / "outputs" / "sweeps").iterdir()
+    for suffix in ("png", "pdf", "svg"):
+        assert (sweep / f"tradeoff.{suffix}").stat().st_size > 1000
+    second = run("defense=thrm,trades", "lambda=0,1,5,...,100")
+    assert second.code == 0
+    assert "18 jobs, 18 done, 0 to run" in second.out
+    assert after("digits, mlp", second.out) == after("digits, mlp", first.out)
+
+
+def test_several_keys_at_once_and_duplicates_once(run) -> None:
+    typed = run("defense=standard,trades", "lambda=1,1.0", "threat_model=linf,l2", "arch=mlp,small_cnn")
+    assert typed.code == 0
+    assert "8 jobs (8 typed twice)" in typed.out
+
+
+def test_a_wrong_cell_refuses_the_whole_sweep(run, tmp_path: Path) -> None:
+    typed = run("lambda=0,1,-3")
+    assert typed.code == 2
+    assert typed.err == (
+        'error: lambda: takes a number >= 0 (or a fraction such as "8/255"), got -3 '
+        f"(in the job {' '.join(SHORT)} lambda=-3)\n"
+    )
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize("values", ["...", "...,5", "5,...", "100,...,1", "a,...,5"])
+def test_dots_stand_between_two_numbers(run, values: str) -> None:
+    typed = run(f"lambda={values}")
+    assert typed.code == 2
+    assert typed.err.startswith("error: lambda: ")
+    assert typed.err.count("\n") == 1
+
+
+def test_a_failed_job_leaves_the_others_alone(run) -> None:
+    typed = run("lambda=1", "recipe.learning_rate=0.01,1e30")
+    assert typed.code == 1
+    assert "failed: diverged" in typed.out
+    assert "R_nat" in typed.out
+    assert "0 of 1" in typed.out
+
+
+def test_an_error_that_nobody_foresaw_fails_its_job_alone(run, monkeypatch, tmp_path: Path) -> None:
+    whole = Experiment.run
+
+    def sometimes(self, directory, observer):  # type: ignore[no-untyped-def]
+        if self.seed == 1:
+            raise RuntimeError("a bolt from\nthe blue")
+        return whole(self, directory, observer)
+
+    monkeypatch.setattr(Experiment, "run", sometimes)
+    typed = run("seed=0,1,2")
+    assert typed.code == 1
+    assert "failed: RuntimeError: a bolt from the blue" in typed.out
+    assert "2 of 3" in typed.out
+    (failed,) = (tmp_path / "outputs" / "runs").glob("*-s1-*")
+    assert "a bolt from" in json.loads((failed / "status.json").read_text())["traceback"]
+
+
+def test_an_interrupted_sweep_finishes_the_rest(run, monkeypatch, tmp_path: Path) -> None:
+    whole = Experiment.run
+
+    def until_the_second(self, directory, observer):  # type: ignore[no-untyped-def]
+        if self.seed == 1:
+            raise KeyboardInterrupt
+        return whole(self, directory, observer)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Experiment, "run", until_the_second)
+        stopped = run("seed=0,1,2")
+    assert stopped.code == 130
+    assert "the same command goes on" in stopped.err
+    (interrupted,) = (tmp_path / "outputs" / "runs").glob("*-s1-*")
+    assert json.loads((interrupted / "status.json").read_text())["state"] == "interrupted"
+    rest = run("seed=0,1,2")
+    assert rest.code == 0
+    assert "3 jobs, 1 done, 2 to run" in rest.out
+
+
+def test_a_run_that_another_process_holds_is_left_to_it(run, tmp_path: Path) -> None:
+    run("seed=0")
+    (path,) = (tmp_path / "outputs" / "runs").iterdir()
+    (path / "result.json").unlink()
+    hold = f"from hypo.atomic import Lock; from pathlib import Path; import time\nwith Lock(Path({str(path / '.lock')!r})):\n    print(1, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        typed = run("seed=0")
+        holder.kill()
+    assert typed.code == 1
+    assert f"is being run by another process (process {holder.pid} on" in typed.out
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hypo.run", "-m", *SHORT, "recipe.epochs=300", "seed=0,1,2,3,4,5,6,7,8,9"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+    ) as sweep:
+        assert sweep.stdout is not None
+        for line in sweep.stdout:
+            if " 1 of 10" in line:
+                break
+        time.sleep(0.2)
+        sweep.send_signal(signal.SIGINT)
+        _, err = sweep.communicate(timeout=60)
+    assert sweep.returncode == 130
+    assert err == "interrupted; the same command goes on from here\n"
+    states = [
+        json.loads(path.read_text())["state"] for path in (tmp_path / "outputs" / "runs").glob("*/status.json")
+    ]
+    assert states.count("done") >= 1
+    assert states.count("interrupted") == 1
+    assert len(states) == 10

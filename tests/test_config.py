@@ -1,0 +1,141 @@
+"""Every option of every group composes and builds, and the defaults that hang together do so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.plugins import Plugins
+from omegaconf import DictConfig
+
+from hypo.config import GROUPS, job_from_config
+from hypo.errors import InputError
+from hypo.job import Job
+from hypo.settings import build, describe
+
+CONF = Path(__file__).parent.parent / "conf"
+OPTIONS = sorted(
+    f"{group}={path.stem}" for group in (*GROUPS, "tracking") for path in (CONF / group).glob("*.yaml")
+)
+
+
+def composed(*overrides: str) -> DictConfig:
+    Plugins.instance()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", list(overrides), return_hydra_config=True)
+
+
+def job(*overrides: str) -> Job:
+    config = composed(*overrides)
+    return job_from_config(config, config.hydra.runtime.choices, list(overrides))
+
+
+@pytest.fixture(autouse=True)
+def own_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image folder is fingerprinted when its job is made, so it has to be there."""
+    from PIL import Image
+
+    for split in ("train", "test"):
+        for shade, name in enumerate("ab"):
+            folder = tmp_path / "data" / split / name
+            folder.mkdir(parents=True)
+            Image.new("RGB", (8, 8), (100 * shade, 0, 0)).save(folder / "0.png")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_there_are_options_for_every_group() -> None:
+    assert {option.split("=")[0] for option in OPTIONS} == {*GROUPS, "tracking"}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_builds_and_says_what_it_is(option: str) -> None:
+    group, name = option.split("=")
+    made = job(option)
+    if group == "tracking":
+        assert made.tracking.mode == name
+        return
+    described = made.config[group]
+    assert described["name"] == name
+    assert build(described, group) == getattr(made.experiment, group)
+    assert describe(getattr(made.experiment, group)).items() <= described.items()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "epsilon"),
+    [
+        (["dataset=digits"], 0.1),
+        (["dataset=mnist"], 0.2),
+        (["dataset=cifar10"], 8 / 255),
+        (["dataset=cifar10", "threat_model=l2"], 0.5),
+        (["dataset=cifar10", "threat_model=l2", "epsilon=1/4"], 0.25),
+        (["epsilon=8/255"], 8 / 255),
+    ],
+)
+def test_epsilon_defaults_by_data_set_and_norm(overrides: list[str], epsilon: float) -> None:
+    assert job(*overrides).experiment.threat_model.epsilon == epsilon
+
+
+def test_epsilon_and_lambda_are_kept_as_typed() -> None:
+    config = job("epsilon=8/255", "lambda=1/2").config
+    assert (config["epsilon"], config["lambda"]) == ("8/255", "1/2")
+    assert config["threat_model"]["epsilon"] == 8 / 255
+    assert config["defense"]["lambda_"] == 0.5
+
+
+def test_recipe_follows_the_data_set_and_brings_its_arch() -> None:
+    config = job("dataset=cifar10").config
+    assert (config["recipe"]["name"], config["arch"]["name"]) == ("cifar10", "resnet18")
+    assert config["recipe"]["milestones"] == [100, 105]
+    assert job("dataset=cifar10", "arch=small_cnn").config["arch"]["name"] == "small_cnn"
+    assert job("dataset=cifar10", "recipe=mnist").config["arch"]["name"] == "lenet"
+
+
+def test_an_image_folder_is_trained_like_cifar10() -> None:
+    folder, cifar10 = job("dataset=image_folder").experiment, job("dataset=cifar10").experiment
+    assert (folder.recipe, folder.arch, folder.defense) == (cifar10.recipe, cifar10.arch, cifar10.defense)
+
+
+def test_lambda_is_part_of_a_run_only_where_it_is_used() -> None:
+    assert job("lambda=1").run_id != job("lambda=2").run_id
+    assert job("lambda=6").run_id == job("lambda=6.0").run_id == job("lambda=12/2").run_id
+    for defense in ("standard", "pgd_at"):
+        one, other = job(f"defense={defense}", "lambda=1"), job(f"defense={defense}", "lambda=2")
+        assert one.run_id == other.run_id
+        assert one.config["lambda"] is None
+        assert "lambda" not in one.name
+
+
+def test_what_cannot_change_a_result_is_not_part_of_a_run() -> None:
+    same = job("device=cpu", "output_dir=elsewhere", "tracking=disabled", "evaluation.batch=7")
+    assert same.run_id == job().run_id
+    assert job("dataset=mnist", "dataset.root=here").run_id == job("dataset=mnist").run_id
+    assert job("seed=1").run_id != job().run_id
+    assert job("evaluation.success=last_iterate").run_id != job().run_id
+
+
+def test_a_fingerprint_is_part_of_a_run() -> None:
+    config = job("dataset=image_folder").config
+    assert len(config["dataset"]["fingerprint"]) == 64
+
+
+def test_the_command_repeats_the_job() -> None:
+    assert job("defense=trades", "lambda=1").command == "python -m hypo.run defense=trades lambda=1"
+
+
+def test_names_are_safe_as_file_names() -> None:
+    assert job("epsilon=8/255").name == "digits-mlp-thrm-lambda5-linf8_255-s0"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("threat_model.epsilon=0.3", "set epsilon="),
+        ("defense.lambda_=3", "set lambda="),
+        ("output_dir=null", "output_dir: takes text"),
+        ("device=3", "device: takes text"),
+    ],
+)
+def test_a_setting_with_two_places_is_refused_in_the_wrong_one(override: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        job(override)

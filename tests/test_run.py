@@ -1,0 +1,192 @@
+"""`python -m hypo.run` as a user meets it: its output, its exit codes, and its answer to wrong input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas
+import pytest
+import torch
+from command_line import Typed, typed
+
+from hypo.run_directory import load_model, load_test_data
+from hypo.tracking import close
+
+SHORT = ("recipe.epochs=2", "recipe.train_limit=120", "evaluation.test_limit=100", "tracking=disabled")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: typed(monkeypatch, capsys, *arguments)
+
+
+def the_only_run(folder: Path) -> Path:
+    (path,) = (folder / "outputs" / "runs").iterdir()
+    return path
+
+
+def test_a_run_prints_its_table_and_leaves_its_files(run, tmp_path: Path) -> None:
+    typed = run(*SHORT)
+    assert typed.code == 0
+    for label in ("D, clean accuracy", "R_hyp⁻", "R_adv⁺", "R_sta", "of 100", "95 % interval"):
+        assert label in typed.out
+    path = the_only_run(tmp_path)
+    assert str(path.relative_to(tmp_path)) in typed.out
+    assert "epoch 2 of 2" in typed.out
+    assert {file.name for file in path.iterdir()} - {".lock"} == {
+        *("config.yaml", "environment.json", "status.json", "history.csv", "checkpoint.pt"),
+        *("model.safetensors", "examples.parquet", "result.json"),
+    }
+    result = json.loads((path / "result.json").read_text())
+    examples = pandas.read_parquet(path / "examples.parquet")
+    assert list(examples) == ["example", "label", "clean_prediction", "correct", "adv", "hyp", "sta", "margin"]
+    assert result["D"] == examples["correct"].mean()
+    assert result["A"] == (~examples["adv"]).mean()
+    assert result["F"] == examples["hyp"].mean()
+    assert result["R_hyp_minus"] == examples["hyp"][~examples["correct"]].mean()
+    status = json.loads((path / "status.json").read_text())
+    assert (status["state"], status["epoch"], status["epochs"]) == ("done", 2, 2)
+    assert len((path / "history.csv").read_text().splitlines()) == 3
+
+
+def test_a_repeated_run_trains_nothing_and_prints_the_same_figures(run, tmp_path: Path) -> None:
+    first = run(*SHORT)
+    model = the_only_run(tmp_path) / "model.safetensors"
+    before = model.stat().st_mtime_ns
+    second = run(*SHORT)
+    assert second.code == 0
+    assert "nothing was trained" in second.out
+    assert model.stat().st_mtime_ns == before
+    assert [line for line in first.out.splitlines() if "│" in line] == [
+        line for line in second.out.splitlines() if "│" in line
+    ]
+
+
+def test_a_notebook_gets_model_and_data_back(run, tmp_path: Path) -> None:
+    run(*SHORT)
+    path = the_only_run(tmp_path)
+    images, labels = load_test_data(path)
+    examples = pandas.read_parquet(path / "examples.parquet")
+    assert images.shape == (100, 1, 8, 8)
+    assert float(images.min()) == 0.0
+    assert float(images.max()) == 1.0
+    assert labels.tolist() == examples["label"].tolist()
+    with torch.no_grad():
+        assert load_model(path)(images).argmax(1).tolist() == examples["clean_prediction"].tolist()
+
+
+def test_tracking_is_offline_by_default(run, tmp_path: Path) -> None:
+    assert run(*SHORT[:-1]).code == 0
+    close()
+    assert list((the_only_run(tmp_path) / "wandb").glob("offline-run-*"))
+
+
+def test_a_diverged_run_fails_with_its_epoch_and_lambda(run, tmp_path: Path) -> None:
+    typed = run(*SHORT, "lambda=3", "recipe.learning_rate=1e30")
+    assert typed.code == 1
+    assert "failed: diverged: the loss of epoch" in typed.err
+    assert "lambda=3" in typed.err
+    status = json.loads((the_only_run(tmp_path) / "status.json").read_text())
+    assert status["state"] == "failed"
+    assert status["reason"].startswith("diverged")
+
+
+def test_help_names_groups_keys_and_examples(run) -> None:
+    typed = run("--help")
+    for text in ("defense: pgd_at, standard, thrm, trades", "epsilon", "0,1,5,...,100", "lambda"):
+        assert text in typed.out
+
+
+@pytest.mark.parametrize(
+    ("argument", "parts"),
+    [
+        ("lambda=-1", ("lambda", ">= 0", "-1")),
+        ("lambda=nan", ("lambda", "nan")),
+        ("lambda=inf", ("lambda", "inf")),
+        ("lambda=many", ("lambda", "'many'")),
+        ("lambda=null", ("lambda", "None")),
+        ("lambda=[1,2]", ("lambda", "[1, 2]")),
+        ("lambda=1,2", ("lambda", "one value", "1,2", "-m")),
+        ("lambda=0,1,5,...,100", ("lambda", "one value", "-m")),
+        ("epsilon=0", ("epsilon", "> 0", "0")),
+        ("epsilon=-0.1", ("epsilon", "> 0", "-0.1")),
+        ("epsilon=8/0", ("epsilon", "'8/0'")),
+        ("epsilon=[0.1]", ("epsilon", "[0.1]")),
+        ("seed=-1", ("seed", ">= 0", "-1")),
+        ("seed=1.5", ("seed", "1.5")),
+        ("defense=foo", ("defense", "pgd_at, standard, thrm, trades", "'foo'")),
+        ("defense=[thrm,trades]", ("defense", "one option")),
+        ("tracking=foo", ("tracking", "disabled, offline, online", "'foo'")),
+        ("epsilom=3", ("epsilom", "did you mean epsilon?")),
+        ("recipe.foo=3", ("recipe.foo", "no such setting")),
+        ("recipe.epochs=0", ("recipe.epochs", ">= 1", "0")),
+        ("recipe.precision=float16", ("recipe.precision", "float32, bfloat16", "'float16'")),
+        ("evaluation.success=best", ("evaluation.success", "any_iterate, last_iterate", "'best'")),
+        ("evaluation.attack.steps=0", ("attack.steps", ">= 1", "0")),
+        ("device=xyz", ("device", "cpu", "'xyz'")),
+        ("device=cuda:99", ("device", "cuda:99")),
+        ("dataset=mnist", ("dataset.root", "MNIST", "dataset.download=true")),
+        ("dataset=image_folder", ("dataset.root", "data")),
+        ("output_dir=/proc/nowhere", ("output_dir", "/proc/nowhere")),
+    ],
+)
+def test_wrong_input_gets_one_line_and_starts_nothing(
+    run, tmp_path: Path, argument: str, parts: tuple[str, ...]
+) -> None:
+    typed: Typed = run(argument)
+    assert typed.code == 2
+    assert typed.err.startswith("error: ")
+    assert typed.err.count("\n") == 1
+    assert typed.out == ""
+    for part in parts:
+        assert part in typed.err
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_an_arch_that_cannot_take_the_images_is_refused(run, tmp_path: Path) -> None:
+    typed = run("dataset=mnist", "arch=resnet18", "dataset.root=nowhere")
+    assert typed.code == 2
+    assert "nowhere" in typed.err
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "remedy"),
+    [
+        ("result.json", b'{"schema": 1, "D"', "move it away"),
+        ("result.json", b'{"schema": 2}', "schema version 2"),
+        ("config.yaml", b"schema: 2\n", "schema version 2"),
+        ("config.yaml", b"{", "cannot be read"),
+    ],
+)
+def test_a_broken_run_directory_is_named_and_left_alone(
+    run, tmp_path: Path, file: str, content: bytes, remedy: str
+) -> None:
+    run(*SHORT)
+    path = the_only_run(tmp_path)
+    (path / file).write_bytes(content)
+    before = {entry.name: entry.read_bytes() for entry in path.iterdir()}
+    typed = run(*SHORT)
+    assert typed.code != 0
+    assert str(path.name) in typed.err
+    assert remedy in typed.err
+    assert typed.err.count("\n") == 1
+    before.pop(".lock")
+    assert {name: (path / name).read_bytes() for name in before} == before
+
+
+def test_a_checkpoint_cut_short_is_named_and_left_alone(run, tmp_path: Path) -> None:
+    run(*SHORT)
+    path = the_only_run(tmp_path)
+    (path / "result.json").unlink()
+    whole = (path / "checkpoint.pt").read_bytes()
+    (path / "checkpoint.pt").write_bytes(whole[: len(whole) // 2])
+    typed = run(*SHORT)
+    assert typed.code == 1
+    assert "checkpoint.pt" in typed.err
+    assert "move it away" in typed.err
+    assert typed.err.count("\n") == 1
+    assert (path / "checkpoint.pt").read_bytes() == whole[: len(whole) // 2]
+    (path / "checkpoint.pt").unlink()
+    assert run(*SHORT).code == 0
