@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from analysis.trend import trend
+
 if TYPE_CHECKING:
     import pandas
 
@@ -71,11 +73,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Block:
-    """One experiment: its heading, its settings (the columns of `collect`) and its cells in printed order."""
+    """One experiment: its heading, its settings (the columns of `collect`) and its cells in printed order.
+
+    `trends` has a line for every defense with several λ and seeds: what λ does, and how sure that is.
+    """
 
     heading: str
     settings: dict[str, str]
     cells: tuple[Cell, ...]
+    trends: tuple[str, ...]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -95,7 +101,8 @@ def blocks(frame: pandas.DataFrame) -> list[Block]:
         for settings, runs in alike.groupby("settings", sort=False):
             key = {name: str(runs[name].iloc[0]) for name in _EXPERIMENT}
             heading = ", ".join(filter(None, [_heading(key), differences[settings]]))
-            found.append(Block(heading, key, _cells(runs)))
+            cells, trends = _cells_and_trends(runs)
+            found.append(Block(heading, key, cells, trends))
     return found
 
 
@@ -133,8 +140,9 @@ def _differences(runs: pandas.DataFrame, key: str) -> dict[Any, str]:
     }
 
 
-def _cells(runs: pandas.DataFrame) -> tuple[Cell, ...]:
+def _cells_and_trends(runs: pandas.DataFrame) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
     cells: list[Cell] = []
+    trends: list[str | None] = []
     names = list(runs["defense"].unique())
     for name in sorted(names, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST)):
         of_name = runs[runs["defense"] == name]
@@ -144,7 +152,8 @@ def _cells(runs: pandas.DataFrame) -> tuple[Cell, ...]:
             by_lambda = _one_spelling(of_variant, "lambda").groupby("lambda", sort=False)
             row = [_cell(label, seeds) for _, seeds in by_lambda]
             cells += sorted(row, key=lambda cell: (not math.isnan(cell.lambda_value), cell.lambda_value))
-    return tuple(cells)
+            trends.append(trend(label, of_variant))
+    return tuple(cells), tuple(line for line in trends if line is not None)
 
 
 def _cell(label: str, runs: pandas.DataFrame) -> Cell:

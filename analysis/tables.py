@@ -33,6 +33,11 @@ class TradeoffTable:
     unplaced: tuple[str, ...]
 
     @property
+    def trends(self) -> tuple[str, ...]:
+        """What λ does, defense by defense and block by block."""
+        return tuple(line for block in self.blocks for line in block.trends)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Every hole with its reason, block by block."""
         return (*(note for block in self.blocks for note in block.notes), *self.unplaced)
@@ -54,7 +59,8 @@ def markdown(table: TradeoffTable) -> str:
             values = [_shown(estimate, " ± ") for estimate in cell.estimates.values()]
             first = [escaping.markdown(text) for text in (cell.defense, cell.lambda_)]
             lines.append(f"| {' | '.join([*first, cell.seeds, *values])} |")
-        lines += ["", *(f"- {escaping.markdown(note)}" for note in block.notes), *([""] * bool(block.notes))]
+        remarks = (*block.trends, *block.notes)
+        lines += ["", *(f"- {escaping.markdown(remark)}" for remark in remarks), *([""] * bool(remarks))]
     if table.unplaced:
         lines += ["Runs in no table:", "", *(f"- {escaping.markdown(note)}" for note in table.unplaced), ""]
     return "\n".join([*lines, UNITS, ""])
@@ -97,7 +103,7 @@ def latex(table: TradeoffTable) -> str:
             lines.append(" & ".join([*first, cell.seeds, *values]) + r" \\")
             previous = cell.defense
     lines += [r"\bottomrule", r"\end{tabular}", "", r"\par\smallskip{\footnotesize"]
-    lines += [rf"{escaping.latex(note)}\par" for note in (UNITS, *table.notes)]
+    lines += [rf"{escaping.latex(note)}\par" for note in (UNITS, *table.trends, *table.notes)]
     return "\n".join([*lines, "}", ""])
 
 
@@ -124,7 +130,7 @@ def print_table(frame: pandas.DataFrame, console: Console) -> None:
             previous = cell.defense
         console.print(Text(block.heading, style="bold"))
         console.print(grid)
-    for note in table.notes:
+    for note in (*table.trends, *table.notes):
         console.print(Text(f"- {note}"))
     console.print(Text(UNITS, style="dim"))
 

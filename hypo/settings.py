@@ -60,7 +60,8 @@ def describe(component: Any, *, identity: bool = False) -> Any:
             if not identity or field.metadata.get("identity", True):
                 described[field.name] = describe(getattr(component, field.name), identity=identity)
         if hasattr(component, "fingerprint"):
-            described["fingerprint"] = _fingerprint(component)
+            instance: Any = component
+            described["fingerprint"] = _fingerprint(instance)
         return described
     if isinstance(component, (tuple, list)):
         return [describe(item, identity=identity) for item in component]
