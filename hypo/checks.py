@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from hypo.errors import InputError
@@ -47,6 +48,11 @@ def choice(key: str, value: Any, choices: Sequence[Any]) -> Any:
     if value not in choices:
         raise InputError(f"{key}: takes one of {', '.join(map(str, choices))}, got {_shown(value)}")
     return value
+
+
+def absolute(path: str) -> str:
+    """`path` from the root of the file system, so that it means the same from another folder."""
+    return str(Path(path).expanduser().resolve())
 
 
 def _shown(value: Any) -> str:

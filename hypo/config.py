@@ -56,7 +56,7 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
     groups = {group: {"name": choices[group], **describe(components[group])} for group in GROUPS}
     return Job(
         experiment=experiment,
-        name=_readable(choices, labels),
+        **_names(choices, labels),
         config={**groups, **labels, "device": experiment.device, "tracking": describe(tracking)},
         command=shlex.join(["python", "-m", "hypo.run", *overrides]),
         tags=(choices["defense"], choices["dataset"]),
@@ -70,12 +70,13 @@ def _scalar(config: DictConfig, key: str) -> Any:
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 
 
-def _readable(choices: Mapping[str, str], labels: Mapping[str, Any]) -> str:
-    """A name for people; the run id beside it is what tells runs apart."""
-    parts = [choices["dataset"], choices["arch"], choices["defense"]]
-    if choices["training_data"] != "quality":
-        parts.insert(1, choices["training_data"])
-    if labels["lambda"] is not None:
-        parts.append(f"lambda{labels['lambda']}")
-    parts += [f"{choices['threat_model']}{labels['epsilon']}", f"s{labels['seed']}"]
-    return re.sub(r"[^\w.+-]", "_", "-".join(parts))
+def _names(choices: Mapping[str, str], labels: Mapping[str, Any]) -> dict[str, str]:
+    """Names for people; the run id beside them is what tells runs apart."""
+    data = [choices["dataset"], *([] if choices["training_data"] == "quality" else [choices["training_data"]])]
+    weight = [] if labels["lambda"] is None else [f"lambda{labels['lambda']}"]
+    method = [choices["defense"], *weight, f"{choices['threat_model']}{labels['epsilon']}", f"s{labels['seed']}"]
+
+    def joined(parts: list[str]) -> str:
+        return re.sub(r"[^\w.+-]", "_", "-".join(parts))
+
+    return {"name": joined([*data, choices["arch"], *method]), "label": joined(method)}

@@ -43,6 +43,7 @@ class Job:
 
     Attributes:
         name: readable, made of the settings that matter most.
+        label: its end, from the defense on, for a place that shows data set and arch anyway.
         config: what config.yaml will hold, without schema, run id and name.
         command: what a user types to run just this.
         tags: of the W&B run.
@@ -51,6 +52,7 @@ class Job:
 
     experiment: Experiment
     name: str
+    label: str
     config: Mapping[str, Any]
     command: str
     tags: tuple[str, ...]
@@ -95,6 +97,9 @@ class Job:
             return Outcome("running", str(error))
         except InputError as error:
             return Outcome("failed", str(error))
+        except OSError as error:
+            # Not even the status can be written: say so here, and leave the other jobs their chance.
+            return Outcome("failed", f"{directory}: cannot be written: {error.strerror or error}")
 
     def _attempt(self, directory: RunDirectory, observer: Observer, group: str | None) -> Outcome:
         attempts = [
@@ -125,7 +130,7 @@ class Job:
             mirror = self.tracking.start(
                 directory.path,
                 run_id=self.run_id,
-                name=self.name.split("-", 2)[-1],
+                name=self.label,
                 group=group,
                 tags=self.tags,
                 config=directory.config(),

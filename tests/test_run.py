@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas
 import pytest
 import torch
 from command_line import Typed, typed
+from PIL import Image
 
 from hypo.run_directory import load_model, load_test_data
 from hypo.tracking import close
@@ -17,7 +19,7 @@ SHORT = ("recipe.epochs=2", "recipe.train_limit=120", "evaluation.test_limit=100
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: typed(monkeypatch, capsys, *arguments)
 
@@ -145,10 +147,51 @@ def test_wrong_input_gets_one_line_and_starts_nothing(
     assert not (tmp_path / "outputs").exists()
 
 
+def small_images(folder: Path, classes: str = "ab", side: int = 4) -> None:
+    for split in ("train", "test"):
+        for shade, name in enumerate(classes):
+            (folder / split / name).mkdir(parents=True)
+            Image.new("L", (side, side), 90 * shade).save(folder / split / name / "0.png")
+
+
 def test_an_arch_that_cannot_take_the_images_is_refused(run, tmp_path: Path) -> None:
-    typed = run("dataset=mnist", "arch=resnet18", "dataset.root=nowhere")
+    small_images(tmp_path / "data")
+    typed = run("dataset=image_folder", "arch=resnet18")
     assert typed.code == 2
-    assert "nowhere" in typed.err
+    assert typed.err.startswith("error: arch")
+    assert "4" in typed.err
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_folder_of_one_class_is_refused(run, tmp_path: Path) -> None:
+    small_images(tmp_path / "data", classes="a")
+    typed = run("dataset=image_folder")
+    assert typed.code == 2
+    assert "two classes" in typed.err
+
+
+def test_a_corrupt_image_is_named(run, tmp_path: Path) -> None:
+    small_images(tmp_path / "data")
+    (tmp_path / "data" / "train" / "a" / "1.png").write_bytes(b"no image")
+    typed = run("dataset=image_folder")
+    assert typed.code == 2
+    assert "train/a/1.png" in typed.err
+    assert typed.err.count("\n") == 1
+
+
+def test_a_full_disk_fails_the_run_in_one_line(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    run(*SHORT, "seed=1")
+    monkeypatch.setattr("hypo.atomic.os.fsync", lambda descriptor: full())
+    monkeypatch.setattr("hypo.run_directory.RunDirectory.update_status", lambda self, **changes: full())
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (the_only_run(tmp_path) / "result.json").unlink()
+    typed = run(*SHORT, "seed=1")
+    assert typed.code == 1
+    assert typed.err.count("\n") == 1
+    assert "No space left on device" in typed.err
 
 
 @pytest.mark.parametrize(

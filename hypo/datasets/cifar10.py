@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hypo import checks
 from hypo.datasets.images import ImageData
 from hypo.datasets.torchvision_files import read_splits
 
@@ -26,11 +27,14 @@ class Cifar10:
     root: str = field(default="data", metadata={"identity": False})
     download: bool = field(default=False, metadata={"identity": False})
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", checks.absolute(self.root))
+
     def load(self) -> ImageData:
         """CIFAR-10, (examples, 3, 32, 32); InputError when it is missing, cannot be fetched or is broken."""
         from torchvision.datasets import CIFAR10
 
-        root = Path(self.root).expanduser().resolve()
+        root = Path(self.root)
 
         def read(train: bool) -> tuple[np.ndarray, list[int]]:
             cifar = CIFAR10(root, train=train, download=self.download)

@@ -49,6 +49,9 @@ class ImageFolder:
     cache: str | None = field(default=None, metadata={"identity": False})
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "root", checks.absolute(self.root))
+        if self.cache is not None:
+            object.__setattr__(self, "cache", checks.absolute(self.cache))
         if self.size is not None:
             object.__setattr__(self, "size", checks.integer("dataset.size", self.size, at_least=1))
         if self.mean is not None:
@@ -83,7 +86,7 @@ class ImageFolder:
 
     def _archive(self) -> Path:
         """The cache file, built if need be."""
-        root = Path(self.root).expanduser().resolve()
+        root = Path(self.root)
         train, test = _list_splits(root, self.train, self.test)
         files = [file for split in (train, test) for paths in split.values() for file in paths]
         settings = json.dumps([CACHE_FORMAT, self.train, self.test, self.size])
@@ -108,8 +111,8 @@ class ImageFolder:
                 "fingerprint": np.array(_fingerprint(images, labels, count, classes)),
             }
 
-        own = Path(self.cache).expanduser().resolve() if self.cache else None
-        return find_or_build(key.hexdigest(), [own] if own else [root / ".hypo-cache", user_cache()], build)
+        folders = [Path(self.cache)] if self.cache else [root / ".hypo-cache", user_cache()]
+        return find_or_build(key.hexdigest(), folders, build)
 
 
 def _list_splits(root: Path, train: str, test: str) -> tuple[dict[str, list[str]], dict[str, list[str]]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hypo import checks
 from hypo.datasets.images import ImageData
 from hypo.datasets.torchvision_files import read_splits
 
@@ -30,11 +31,14 @@ class Mnist:
     root: str = field(default="data", metadata={"identity": False})
     download: bool = field(default=False, metadata={"identity": False})
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", checks.absolute(self.root))
+
     def load(self) -> ImageData:
         """MNIST, (examples, 1, 28, 28); InputError when it is missing, cannot be fetched or is broken."""
         from torchvision.datasets import MNIST
 
-        root = Path(self.root).expanduser().resolve()
+        root = Path(self.root)
 
         def read(train: bool) -> tuple[np.ndarray, np.ndarray]:
             mnist = MNIST(root, train=train, download=self.download)

@@ -17,9 +17,18 @@ from hypo.experiment import Experiment
 
 SHORT = ("recipe.epochs=1", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")
 
+HOLD = """
+import sys, time
+from pathlib import Path
+from hypo.atomic import Lock
+with Lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: typed(monkeypatch, capsys, "-m", *SHORT, *arguments)
 
@@ -118,8 +127,7 @@ def test_a_run_that_another_process_holds_is_left_to_it(run, tmp_path: Path) -> 
     run("seed=0")
     (path,) = (tmp_path / "outputs" / "runs").iterdir()
     (path / "result.json").unlink()
-    hold = f"from hypo.atomic import Lock; from pathlib import Path; import time\nwith Lock(Path({str(path / '.lock')!r})):\n    print(1, flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE) as holder:
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(path / ".lock")], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
         typed = run("seed=0")
