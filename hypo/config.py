@@ -13,11 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 from hypo import checks
 from hypo.errors import InputError
 from hypo.experiment import Experiment
+from hypo.identity import GROUPS
 from hypo.job import Job
 from hypo.settings import build, describe
-
-GROUPS = ("dataset", "training_data", "arch", "defense", "threat_model", "recipe", "evaluation")
-"""The config groups that an experiment is made of."""
 
 
 def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: Sequence[str]) -> Job:

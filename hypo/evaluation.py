@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,8 @@ class Evaluation:
     """How flags are decided.
 
     Attributes:
-        attack: the search for adversarial, hypocritical and stability candidates alike.
+        attack: the search for adversarial, hypocritical and stability candidates alike; the last never starts
+            from the clean image, where there is nothing to climb.
         success: "any_iterate" counts every point that was visited inside the ball, "last_iterate" only where
             each restart ended, as the code of Tao et al. 2022 scores.
         test_limit: how many test examples, a fixed random subset; None takes all.
@@ -68,12 +69,16 @@ class _Verdicts:
     hyp: Tensor
     sta: Tensor
 
-    def record(self, indices: Tensor, logits: Tensor) -> None:
-        """Take note of one more candidate of each of the examples at `indices`."""
-        prediction = logits.argmax(1)
-        self.adv[indices] |= prediction != self.labels[indices]
-        self.hyp[indices] |= prediction == self.labels[indices]
-        self.sta[indices] |= prediction != self.clean[indices]
+    def record(self, indices: Tensor, prediction: Tensor, undecided: Tensor) -> None:
+        """Take note of what one more candidate of each of the examples at `indices` is classified as.
+
+        Only those count that are `undecided` (a bool for each of `indices`): what the others visit hangs on
+        when they leave the pool, and the flags must not.
+        """
+        right = prediction == self.labels[indices]
+        self.adv[indices] |= undecided & ~right
+        self.hyp[indices] |= undecided & right
+        self.sta[indices] |= undecided & (prediction != self.clean[indices])
 
 
 def evaluate(
@@ -113,8 +118,11 @@ def evaluate(
         def stability(indices: Tensor) -> Goal:
             return Stability(logits[indices])
 
-        search.run("verification", verification, lambda: ~torch.where(correct, verdicts.adv, verdicts.hyp))
-        search.run("stability", stability, lambda: ~correct & ~verdicts.sta)
+        attack = evaluation.attack
+        # At the clean image the divergence is least, and its gradient zero: no direction to set out in.
+        away = replace(attack, start="uniform") if attack.start == "clean" else attack
+        search.run("verification", attack, verification, lambda: ~torch.where(correct, verdicts.adv, verdicts.hyp))
+        search.run("stability", away, stability, lambda: ~correct & ~verdicts.sta)
     return Flags(
         example=examples.cpu().numpy(),
         label=labels.cpu().numpy(),
@@ -141,25 +149,39 @@ class _Search:
     verdicts: _Verdicts
     progress: Progress
 
-    def run(self, name: str, goal: Callable[[Tensor], Goal], undecided: Callable[[], Tensor]) -> None:
+    def run(
+        self,
+        name: str,
+        attack: ProjectedGradient,
+        goal: Callable[[Tensor], Goal],
+        undecided: Callable[[], Tensor],
+    ) -> None:
         """Attack what is `undecided` (a bool for each example), restart by restart."""
-        for restart in range(self.evaluation.attack.restarts):
-            self._restart(name, restart, goal, undecided)
+        for restart in range(attack.restarts):
+            self._restart(name, restart, attack, goal, undecided)
 
     def _restart(
-        self, name: str, restart: int, goal: Callable[[Tensor], Goal], undecided: Callable[[], Tensor]
+        self,
+        name: str,
+        restart: int,
+        attack: ProjectedGradient,
+        goal: Callable[[Tensor], Goal],
+        undecided: Callable[[], Tensor],
     ) -> None:
-        attack, batch = self.evaluation.attack, self.evaluation.batch
+        batch = self.evaluation.batch
         every_iterate = self.evaluation.success == "any_iterate"
         pool = undecided().nonzero().squeeze(1)
         if not len(pool):
             return
         noise = example_noise(self.seed, name, restart, self.examples[pool], tuple(self.test.images.shape[1:]))
-        points = torch.cat([self._start(pool[part], noise[part]) for part in _parts(len(pool), batch)])
+        points = torch.cat([self._start(attack, pool[part], noise[part]) for part in _parts(len(pool), batch)])
+        # A CPU has nothing to synchronise with, so there decided examples leave at once.
+        compactions = range(1, attack.steps) if pool.device.type == "cpu" else compaction_steps(attack.steps)
         for number in range(attack.steps):
-            if every_iterate and number in compaction_steps(attack.steps):
+            if every_iterate and number in compactions:
                 kept = undecided()[pool]
                 pool, noise, points = pool[kept], noise[kept], points[kept]
+            predictions = []
             for part in _parts(len(pool), batch):
                 indices = pool[part]
                 points[part], logits = attack.step(
@@ -171,19 +193,21 @@ class _Search:
                     noise[part],
                     number,
                 )
-                if every_iterate:
-                    self.verdicts.record(indices, logits)
+                predictions.append(logits.argmax(1))
+            if every_iterate and predictions:
+                self.verdicts.record(pool, torch.cat(predictions), undecided()[pool])
             self.progress(number + 1, attack.steps)
         with torch.no_grad():
             for part in _parts(len(pool), batch):
-                self.verdicts.record(pool[part], self.model(points[part]))
+                prediction = self.model(points[part]).argmax(1)
+                self.verdicts.record(pool[part], prediction, undecided()[pool[part]])
 
     def _images(self, indices: Tensor) -> Tensor:
         return self.test.images[indices].float() / self.maximum
 
-    def _start(self, indices: Tensor, noise: Tensor) -> Tensor:
+    def _start(self, attack: ProjectedGradient, indices: Tensor, noise: Tensor) -> Tensor:
         images = self._images(indices)
-        start = self.evaluation.attack.starting_point(images, self.threat_model, noise)
+        start = attack.starting_point(images, self.threat_model, noise)
         # Projected, because only a point inside the ball may count as a candidate.
         return self.threat_model.project(start, images)
 
@@ -200,12 +224,13 @@ def compaction_steps(steps: int) -> frozenset[int]:
 @contextmanager
 def full_precision() -> Iterator[None]:
     """Matrix products and convolutions in full float32, without TF32 or bfloat16; the settings are restored."""
-    backends = torch.backends
-    if hasattr(backends.cuda.matmul, "fp32_precision"):  # torch >= 2.9, which refuses a mix with the older flags
-        parts = [backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul, backends.mkldnn.conv]
-        setting, full = "fp32_precision", "ieee"
-    else:
-        parts, setting, full = [backends.cuda.matmul, backends.cudnn], "allow_tf32", False
+    backends: Any = torch.backends
+    matmul, cudnn, mkldnn = backends.cuda.matmul, backends.cudnn, backends.mkldnn
+    full: Any = False
+    parts, setting = [matmul, cudnn], "allow_tf32"
+    if hasattr(matmul, "fp32_precision"):  # torch >= 2.9, which refuses a mix with the older flags
+        full = "ieee"
+        parts, setting = [matmul, cudnn.conv, mkldnn.matmul, mkldnn.conv], "fp32_precision"
     before = [getattr(part, setting) for part in parts]
     for part in parts:
         setattr(part, setting, full)

@@ -17,6 +17,10 @@ from omegaconf.errors import OmegaConfBaseException
 from hypo.errors import InputError
 from hypo.explain import explain
 
+# Set before torch is imported: its threads would wait for each other spinning, and a processor that is shared
+# with anything else then spends most of its time on that (a digits run took 7 to 15 times as long).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 _PACKAGE = Path(__file__).parent
 # In a wheel the config lies in the package, in a checkout beside it.
 _CONFIG = next(path for path in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if path.is_dir())

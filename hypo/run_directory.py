@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from hypo.architectures.normalised import Normalised
 from hypo.atomic import Lock, write_atomically
 from hypo.errors import InputError
-from hypo.identity import SCHEMA
+from hypo.identity import GROUPS, SCHEMA
 from hypo.risks import Flags, Share
 from hypo.settings import build, describe
 
@@ -59,6 +59,8 @@ class RunDirectory:
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: cannot be read: {_one_line(error)}") from None
         _check_schema(path, config)
+        if lacking := [group for group in GROUPS if not isinstance(config.get(group), Mapping)]:
+            raise InputError(f"{path}: has no settings of {', '.join(lacking)}")
         return config
 
     def status(self) -> dict[str, Any]:
@@ -113,7 +115,8 @@ class RunDirectory:
         from safetensors.torch import save
 
         tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-        metadata = {"shape": json.dumps(list(shape)), "classes": str(classes)}
+        # One entry, because safetensors writes several in any order, and equal models would be unequal files.
+        metadata = {"interface": json.dumps({"shape": list(shape), "classes": classes})}
         write_atomically(self.path / "model.safetensors", save(tensors, metadata))
 
     def save_examples(self, flags: Flags) -> None:
@@ -173,13 +176,13 @@ def load_model(path: str | Path) -> nn.Module:
         raise InputError(f"{weights}: there is no trained model; the run is {state}")
     try:
         with safe_open(weights, framework="pt") as file:
-            metadata = file.metadata()
+            interface = json.loads(file.metadata()["interface"])
             state_dict = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise InputError(f"{weights}: cannot be read: {_one_line(error)}") from None
-    shape, classes = tuple(json.loads(metadata["shape"])), int(metadata["classes"])
+    shape = tuple(interface["shape"])
     channels = shape[0]
-    model = Normalised(arch.build(shape, classes), [0.0] * channels, [1.0] * channels)
+    model = Normalised(arch.build(shape, interface["classes"]), [0.0] * channels, [1.0] * channels)
     model.load_state_dict(state_dict)
     return model.eval()
 

@@ -110,7 +110,7 @@ def _convert(value: Any, hint: Any, key: str) -> Any:
             raise InputError(f"{key}: takes a list such as [1, 2], got {value}")
         return tuple(_convert(item, arguments[0], key) for item in value)
     if hint is bool:
-        return checks.choice(key, value, (True, False))
+        return bool(checks.choice(key, value, (True, False)))
     if hint is float:
         return checks.number(key, value)
     if hint is int:

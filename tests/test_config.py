@@ -9,8 +9,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
-from hypo.config import GROUPS, job_from_config
+from hypo.config import job_from_config
 from hypo.errors import InputError
+from hypo.identity import GROUPS
 from hypo.job import Job
 from hypo.settings import build, describe
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas
@@ -233,3 +236,14 @@ def test_a_checkpoint_cut_short_is_named_and_left_alone(run, tmp_path: Path) -> 
     assert (path / "checkpoint.pt").read_bytes() == whole[: len(whole) // 2]
     (path / "checkpoint.pt").unlink()
     assert run(*SHORT).code == 0
+
+
+def test_a_tracking_server_that_is_not_there_costs_one_line(tmp_path: Path) -> None:
+    environment = {**os.environ, "WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": 40 * "0"}
+    command = [sys.executable, "-m", "hypo.run", *SHORT[:-1], "tracking=online"]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0
+    assert "The run lies in" in ran.stdout
+    assert ran.stderr.startswith("W&B: ")
+    assert ran.stderr.count("\n") == 1
+    assert json.loads((the_only_run(tmp_path) / "result.json").read_text())["n"] == 100

@@ -81,9 +81,11 @@ class ProjectedGradient:
         # Summed, not averaged: a mean would make the gradient's size depend on the batch.
         (gradient,) = torch.autograd.grad(goal.objective(logits).sum(), perturbed)
         # A confident example's cross-entropy has gradient exactly 0 in floating point. It then walks in a
-        # seeded random direction, another one each step, instead of standing still.
+        # seeded random direction, another one each step, instead of standing still. Not along the noise itself:
+        # the search may have begun there, on the sphere, and would be projected straight back.
         stalled = gradient.flatten(1).abs().amax(1).eq(0).view(-1, *[1] * (images.dim() - 1))
-        gradient = torch.where(stalled, noise.roll(number, dims=-1), gradient)
+        random_direction = noise.flatten(1).roll(number + 1, dims=1).view_as(noise)
+        gradient = torch.where(stalled, random_direction, gradient)
         length = self.relative_step * threat_model.epsilon
         moved = perturbed.detach() + length * threat_model.direction(gradient)
         return threat_model.project(moved, images), logits.detach()
@@ -123,8 +125,9 @@ class ProjectedGradient:
         def keep(candidate: Tensor, logits: Tensor) -> None:
             nonlocal best, best_margin
             margin = goal.margin(logits)
-            best = torch.where((margin > best_margin).view(-1, *singleton), candidate, best)
-            best_margin = torch.maximum(margin, best_margin)
+            better = margin > best_margin  # False for a margin that is not a number
+            best = torch.where(better.view(-1, *singleton), candidate, best)
+            best_margin = torch.where(better, margin, best_margin)
 
         with attacked(model):
             for _ in range(self.restarts):

@@ -1,0 +1,44 @@
+"""Whole jobs that take a fraction of a second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from small_models import small_experiment
+
+from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.defenses.thrm import Thrm
+from hypo.experiment import Experiment
+from hypo.identity import GROUPS
+from hypo.job import Job
+from hypo.settings import describe
+from hypo.tracking import Tracking
+
+THRM = Thrm(3.0, ProjectedGradient(steps=2, relative_step=0.5))
+
+
+class Silent:
+    """An observer that tells nobody."""
+
+    def epoch(self, row: dict[str, float], epochs: int) -> None: ...
+
+    def evaluating(self, done: int, total: int) -> None: ...
+
+
+def job(runs: Path, experiment: Experiment | None = None, name: str = "stripes-thrm") -> Job:
+    """A job with its run directory, new or as it was left."""
+    experiment = experiment or small_experiment(THRM)
+    config: dict[str, Any] = {group: {"name": group, **describe(getattr(experiment, group))} for group in GROUPS}
+    created = Job(
+        experiment=experiment,
+        name=name,
+        config={**config, "lambda": 3, "epsilon": 0.05, "seed": experiment.seed},
+        command="python -m hypo.run",
+        tags=(),
+        label="thrm-lambda3-s0",
+        runs=runs,
+        tracking=Tracking("disabled"),
+    )
+    created.create()
+    return created
