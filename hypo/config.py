@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,10 +53,8 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
     groups = {group: {"name": choices[group], **describe(components[group])} for group in GROUPS}
     return Job(
         experiment=experiment,
-        **_names(choices, labels),
         config={**groups, **labels, "device": experiment.device, "tracking": describe(tracking)},
         command=shlex.join(["python", "-m", "hypo.run", *overrides]),
-        tags=(choices["defense"], choices["dataset"]),
         runs=Path(plain["output_dir"]) / "runs",
         tracking=tracking,
     )
@@ -66,15 +63,3 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
 def _scalar(config: DictConfig, key: str) -> Any:
     value = config[key]
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-
-
-def _names(choices: Mapping[str, str], labels: Mapping[str, Any]) -> dict[str, str]:
-    """Names for people; the run id beside them is what tells runs apart."""
-    data = [choices["dataset"], *([] if choices["training_data"] == "quality" else [choices["training_data"]])]
-    weight = [] if labels["lambda"] is None else [f"lambda{labels['lambda']}"]
-    method = [choices["defense"], *weight, f"{choices['threat_model']}{labels['epsilon']}", f"s{labels['seed']}"]
-
-    def joined(parts: list[str]) -> str:
-        return re.sub(r"[^\w.+-]", "_", "-".join(parts))
-
-    return {"name": joined([*data, choices["arch"], *method]), "label": joined(method)}

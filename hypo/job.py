@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,20 +43,14 @@ class Job:
     """One cell of a sweep, or the only one.
 
     Attributes:
-        name: readable, made of the settings that matter most.
-        label: its end, from the defense on, for a place that shows data set and arch anyway.
         config: what config.yaml will hold, without schema, run id and name.
         command: what a user types to run just this.
-        tags: of the W&B run.
         runs: the folder that holds the run directories.
     """
 
     experiment: Experiment
-    name: str
-    label: str
     config: Mapping[str, Any]
     command: str
-    tags: tuple[str, ...]
     runs: Path
     tracking: Tracking
 
@@ -63,6 +58,21 @@ class Job:
     def run_id(self) -> str:
         """The hash of the settings."""
         return run_id(self.experiment)
+
+    @property
+    def name(self) -> str:
+        """Readable, made of the settings that matter most; the run id beside it is what tells runs apart."""
+        quality = self.config["training_data"]["name"]
+        data = [self.config["dataset"]["name"], *([] if quality == "quality" else [quality])]
+        return _file_name([*data, self.config["arch"]["name"], self.label])
+
+    @property
+    def label(self) -> str:
+        """The name from the defense on, for a place that shows data set and arch anyway."""
+        config = self.config
+        weight = [] if config["lambda"] is None else [f"lambda{config['lambda']}"]
+        threat = f"{config['threat_model']['name']}{config['epsilon']}"
+        return _file_name([config["defense"]["name"], *weight, threat, f"s{config['seed']}"])
 
     @property
     def directory(self) -> RunDirectory:
@@ -132,7 +142,7 @@ class Job:
                 run_id=self.run_id,
                 name=self.label,
                 group=group,
-                tags=self.tags,
+                tags=[self.config["defense"]["name"], self.config["dataset"]["name"]],
                 config=directory.config(),
             )
             shares = self.experiment.run(directory, _Recorder(directory, mirror, observer))
@@ -159,6 +169,10 @@ class Job:
     def _at_lambda(self) -> str:
         lambda_ = getattr(self.experiment.defense, "lambda_", None)
         return "" if lambda_ is None else f" (lambda={lambda_:g})"
+
+
+def _file_name(parts: Sequence[str]) -> str:
+    return re.sub(r"[^\w.+-]", "_", "-".join(parts))
 
 
 @dataclass(frozen=True)

@@ -26,17 +26,15 @@ class Silent:
     def evaluating(self, done: int, total: int) -> None: ...
 
 
-def job(runs: Path, experiment: Experiment | None = None, name: str = "stripes-thrm") -> Job:
+def job(runs: Path, experiment: Experiment | None = None, dataset: str = "stripes") -> Job:
     """A job with its run directory, new or as it was left."""
     experiment = experiment or small_experiment(THRM)
     config: dict[str, Any] = {group: {"name": group, **describe(getattr(experiment, group))} for group in GROUPS}
+    config["dataset"]["name"] = dataset
     created = Job(
         experiment=experiment,
-        name=name,
         config={**config, "lambda": 3, "epsilon": 0.05, "seed": experiment.seed},
         command="python -m hypo.run",
-        tags=(),
-        label="thrm-lambda3-s0",
         runs=runs,
         tracking=Tracking("disabled"),
     )

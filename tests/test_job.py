@@ -147,7 +147,7 @@ def test_a_finished_run_is_left_alone(uninterrupted: RunDirectory) -> None:
         }
 
     before = state()
-    outcome = job(uninterrupted.path.parent, name="another-name").attempt(Silent())
+    outcome = job(uninterrupted.path.parent, dataset="another-name").attempt(Silent())
     assert (outcome.state, outcome.trained) == ("done", False)
     assert state() == before
     assert len(list(uninterrupted.path.parent.iterdir())) == 1
@@ -156,7 +156,10 @@ def test_a_finished_run_is_left_alone(uninterrupted: RunDirectory) -> None:
 def test_a_finished_run_has_everything(uninterrupted: RunDirectory) -> None:
     result = uninterrupted.result()
     assert result is not None
-    assert uninterrupted.path.name == f"stripes-thrm-{result['run_id']}"
+    assert (
+        uninterrupted.path.name
+        == f"stripes-training_data-arch-defense-lambda3-threat_model0.05-s0-{result['run_id']}"
+    )
     assert (result["schema"], result["n"]) == (1, 60)
     for name, count in result["counts"].items():
         assert result[name] == (count["count"] / count["of"] if count["of"] else None)
