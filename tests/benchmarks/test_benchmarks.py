@@ -1,0 +1,94 @@
+"""The benchmarks run and print ratios; how large those are is not asserted, since that depends on the machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import evaluation, others, training
+from benchmarks.checkpoints import settings
+from benchmarks.evaluation import Found
+from benchmarks.measuring import alternate, ratio
+from benchmarks.passes import counting
+from hypo.attacks.projected_gradient import ProjectedGradient
+
+# foolbox 3.3.4 imports from scipy's deprecated namespaces.
+pytestmark = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")
+
+
+def test_evaluation_prints_a_ratio_for_every_library(capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluation.main(["--quick", "--device", "cpu", "--repetitions", "1", "--examples", "60"]) == 0
+    printed = capsys.readouterr().out
+    for library in others.libraries():
+        for success in evaluation.SUCCESSES:
+            assert f"{library} / {success}: time " in printed
+        assert f"{library} / any_iterate, both from the clean image: broken + hidden by it alone 0 + 0" in printed
+    assert (others.TORCHATTACKS_MISSING in printed) == ("torchattacks" not in others.libraries())
+
+
+def test_training_prints_a_ratio(capsys: pytest.CaptureFixture[str]) -> None:
+    assert training.main(["--quick", "--device", "cpu", "--repetitions", "1"]) == 0
+    assert "textbook / ours: time " in capsys.readouterr().out
+
+
+def test_both_loops_do_the_same_work_even_beyond_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+    setting = training.settings(None, quick=True)[0]
+    batches = len(setting.data.train) // setting.recipe.batch
+    training.measure(replace(setting, steps=batches + 1), torch.device("cpu"), 1)
+    assert "passes 1.00×" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("main", [evaluation.main, training.main])
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--repetitions", "0"], "--repetitions"),
+        (["--device", "abacus"], "device"),
+        (["--data", "nowhere"], "--data"),
+    ],
+)
+def test_wrong_input_gets_one_line(main, arguments, named, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {named}")
+    assert error.count("\n") == 1
+
+
+def test_candidates_alternate_and_each_round_gives_a_ratio() -> None:
+    order = []
+    candidates = {"a": lambda: order.append("a"), "b": lambda: order.append("b")}
+    timings = alternate(candidates, 3, torch.device("cpu"))
+    assert order == ["a", "b"] * 3
+    assert [len(seconds) for seconds in timings.values()] == [3, 3]
+    assert ratio({"a": [2.0, 6.0, 1.0], "b": [1.0, 1.0, 1.0]}, "a", "b") == "2.00× (1.00 to 6.00)"
+
+
+def test_passes_are_counted_in_examples() -> None:
+    model = torch.nn.Linear(3, 2)
+    with counting(model) as passes:
+        model(torch.zeros(5, 3)).sum().backward()
+        with torch.no_grad():
+            model(torch.zeros(7, 3))
+    model(torch.zeros(9, 3))
+    assert (passes.forward, passes.backward, passes.total) == (12, 5, 17)
+
+
+def test_limit_and_comparison_of_flags() -> None:
+    ours = Found(np.array([1, 1, 0, 0], bool), np.array([1, 1, 1, 0], bool), passes=40)
+    other = Found(np.array([1, 0, 1, 1], bool), np.array([1, 1, 0, 0], bool), passes=80)
+    assert ours.limit() == 2 / (0.5 + 1 - 0.75)
+    assert ours.compare(other) == "broken + hidden by it alone 2 + 0, by ours alone 1 + 1"
+
+
+def test_every_library_attacks_every_example_for_both_flags() -> None:
+    setting = next(settings(None, quick=True))
+    images = setting.data.test.images[:8].float() / setting.data.maximum
+    model = setting.arch.build(setting.data.shape, 10).eval()
+    attack = ProjectedGradient(steps=3)
+    for library in others.libraries().values():
+        with counting(model) as passes:
+            library(others.Task(model, images, setting.data.test.labels[:8], 0.1, attack, batch=5))
+        assert (passes.forward, passes.backward) == (2 * 8 * 4, 2 * 8 * 3)
