@@ -18,8 +18,9 @@ from hypo.device import resolve
 from hypo.environment import environment
 from hypo.errors import DivergedError, InputError, LockedError
 from hypo.experiment import Experiment, Observer
-from hypo.identity import SCHEMA, run_id
+from hypo.identity import GROUPS, SCHEMA, run_id
 from hypo.run_directory import RunDirectory, now
+from hypo.settings import build
 from hypo.tracking import Mirror, Tracking
 
 
@@ -169,6 +170,29 @@ class Job:
     def _at_lambda(self) -> str:
         lambda_ = getattr(self.experiment.defense, "lambda_", None)
         return "" if lambda_ is None else f" (lambda={lambda_:g})"
+
+
+def reopen(path: Path) -> Job:
+    """The job that a run directory's frozen config describes: what another process is given to run.
+
+    Raises:
+        InputError: when the config cannot be read, or no longer gives its run id because the data changed.
+    """
+    directory = RunDirectory(path)
+    config = directory.config()
+    components = {group: build(config[group], group) for group in GROUPS}
+    job = Job(
+        experiment=Experiment(**components, seed=config["seed"], device=config["device"]),
+        config={key: value for key, value in config.items() if key not in ("schema", "run_id", "name")},
+        command=directory.status().get("command", ""),
+        runs=path.parent,
+        tracking=build(config["tracking"], "tracking"),
+    )
+    if job.run_id != config["run_id"]:
+        raise InputError(
+            f"{path}: its data or the code changed since it was planned; its run id is now {job.run_id}"
+        )
+    return job
 
 
 def _file_name(parts: Sequence[str]) -> str:

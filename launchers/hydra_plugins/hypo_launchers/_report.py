@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from hydra.core.utils import JobReturn, JobStatus
 from hydra_plugins.hypo_launchers._sweep import Sweep
 from rich.console import Console
 from rich.progress import Progress, TaskID
@@ -29,14 +30,14 @@ class Report:
     _finished: int = 0
     _missing: int = 0
 
-    def plan(self, missing: Sequence[Job]) -> None:
+    def plan(self, missing: Sequence[Job], how: str = "one after the other") -> None:
         """Print what is done and what will run."""
         self._missing = len(missing)
         cells, jobs = len(self.sweep.cells), len(self.sweep.jobs)
         duplicates = f" ({cells - jobs} typed twice)" if cells > jobs else ""
         self._line(
             f"Sweep {self.sweep.sweep_id}: {jobs} jobs{duplicates}, "
-            f"{jobs - len(missing)} done, {len(missing)} to run"
+            f"{jobs - len(missing)} done, {len(missing)} to run{f', {how}' if missing else ''}"
         )
 
     @contextmanager
@@ -74,6 +75,16 @@ class Report:
             save(figure, self.sweep.directory / f"tradeoff.{suffix}")
         self._line(f"Table and curve: python -m analysis tables {self.sweep.directory}")
         self._line(f"The curve lies in {self.sweep.directory}/tradeoff.png (also .pdf, .svg)")
+
+    def returns(self, job_overrides: Sequence[Sequence[str]]) -> list[JobReturn]:
+        """What Hydra is told about each combination that was typed."""
+        return [
+            JobReturn(
+                overrides=overrides,
+                status=JobStatus.FAILED if run_id in self.failed else JobStatus.COMPLETED,
+            )
+            for overrides, run_id in zip(job_overrides, self.sweep.cells, strict=True)
+        ]
 
     def _line(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True, markup=False)

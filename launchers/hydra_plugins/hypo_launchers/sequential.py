@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -33,10 +33,4 @@ class SequentialLauncher(Launcher):
             for job in missing:
                 report.finished(job, job.attempt(observer, group=sweep.sweep_id))
         report.end()
-        return [
-            JobReturn(
-                overrides=overrides,
-                status=JobStatus.FAILED if run_id in report.failed else JobStatus.COMPLETED,
-            )
-            for overrides, run_id in zip(job_overrides, sweep.cells, strict=True)
-        ]
+        return report.returns(job_overrides)

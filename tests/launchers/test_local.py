@@ -1,0 +1,148 @@
+"""A sweep in worker processes: same results, separate logs, and a crash or Ctrl-C that costs one job."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas
+import pytest
+from command_line import Typed, typed
+
+SHORT = ("recipe.epochs=1", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")
+
+Run = Callable[..., Typed]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: typed(monkeypatch, capsys, "-m", *SHORT, *arguments)
+
+
+def status(path: Path) -> dict:
+    return json.loads((path / "status.json").read_text())
+
+
+def the_run(outputs: Path, seed: int) -> Path:
+    (path,) = (outputs / "runs").glob(f"*-s{seed}-*")
+    return path
+
+
+def test_the_results_are_those_of_one_process(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    local = run("seed=0,1,2,3", "hydra/launcher=local", "output_dir=local")
+    assert local.code == 0
+    assert "4 jobs, 0 done, 4 to run, 2 at a time" in local.out
+    assert run("seed=0,1,2,3", "output_dir=one").code == 0
+    for seed in range(4):
+        ours, other = the_run(tmp_path / "local", seed), the_run(tmp_path / "one", seed)
+        assert ours.name == other.name
+        assert (ours / "result.json").read_bytes() == (other / "result.json").read_bytes()
+        assert (ours / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
+        pandas.testing.assert_frame_equal(
+            *(pandas.read_parquet(path / "examples.parquet") for path in (ours, other)), check_exact=True
+        )
+        assert (ours / "log.txt").read_text() == "epoch 1 of 1: loss " + (ours / "log.txt").read_text()[19:]
+    assert len({status(the_run(tmp_path / "local", seed))["pid"] for seed in range(4)}) == 2
+    again = run("seed=0,1,2,3", "hydra/launcher=local", "output_dir=local")
+    assert again.code == 0
+    assert "4 jobs, 4 done, 0 to run\n" in again.out
+
+
+def test_a_failed_job_leaves_the_others_alone(run: Run) -> None:
+    typed = run("recipe.learning_rate=0.01,1e30", "hydra/launcher=local", "hydra.launcher.workers=1")
+    assert typed.code == 1
+    assert "failed: diverged" in typed.out
+    assert "R_nat" in typed.out
+
+
+def test_workers_run_what_was_composed(run: Run, tmp_path: Path) -> None:
+    """A frozen config whose run id no longer fits is refused, not run under a wrong name."""
+    run("seed=0")
+    path = the_run(tmp_path / "outputs", 0)
+    (path / "result.json").unlink()
+    config = (path / "config.yaml").read_text()
+    (path / "config.yaml").write_text(config.replace("epochs: 1", "epochs: 2"))
+    typed = run("seed=0", "hydra/launcher=local")
+    assert typed.code == 1
+    assert "its data or the code changed since it was planned" in typed.out
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("hydra.launcher.workers=0", "hydra.launcher.workers: takes a whole number >= 1, got 0"),
+        ("hydra.launcher.workers=two", "hydra.launcher.workers: takes a whole number >= 1, got 'two'"),
+        ("hydra.launcher.gpus=[99]", "hydra.launcher.gpus: takes indices below "),
+        ("hydra.launcher.runs_per_gpu=0", "hydra.launcher.runs_per_gpu: takes a whole number >= 1, got 0"),
+        ("hydra.launcher.wokers=2", "hydra.launcher.wokers: no such setting"),
+    ],
+)
+def test_wrong_settings_are_refused(run: Run, tmp_path: Path, argument: str, message: str) -> None:
+    typed = run("hydra/launcher=local", argument)
+    assert typed.code == 2
+    assert message in typed.err
+    assert typed.err.count("\n") == 1
+    assert not (tmp_path / "outputs").exists()
+
+
+def sweeping(folder: Path) -> subprocess.Popen[str]:
+    """A sweep of ten jobs on two workers, each of which takes a second or two."""
+    settings = ("recipe.epochs=400", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")
+    arguments = [*settings, "seed=0,1,2,3,4,5,6,7,8,9", "hydra/launcher=local", "hydra.launcher.workers=2"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "hypo.run", "-m", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def until_one_is_done(sweep: subprocess.Popen[str]) -> str:
+    assert sweep.stdout is not None
+    out = ""
+    for line in sweep.stdout:
+        out += line
+        if " 1 of 10" in line:
+            break
+    return out
+
+
+def running(folder: Path) -> list[dict]:
+    paths = (folder / "outputs" / "runs").iterdir()
+    return [found for found in map(status, paths) if found["state"] == "running"]
+
+
+def test_a_worker_that_is_killed_costs_one_job(tmp_path: Path) -> None:
+    with sweeping(tmp_path) as sweep:
+        until_one_is_done(sweep)
+        victim = running(tmp_path)[0]
+        os.kill(victim["pid"], signal.SIGKILL)
+        out, _ = sweep.communicate(timeout=120)
+    assert sweep.returncode == 1
+    assert out.count("failed: killed by SIGKILL") == 2  # when it happened, and under the table
+    states = [status(path)["state"] for path in (tmp_path / "outputs" / "runs").iterdir()]
+    assert sorted(states) == ["done"] * 9 + ["failed"]
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
+    with sweeping(tmp_path) as sweep:
+        until_one_is_done(sweep)
+        workers = [found["pid"] for found in running(tmp_path)]
+        sweep.send_signal(signal.SIGINT)
+        _, err = sweep.communicate(timeout=120)
+    assert sweep.returncode == 130
+    assert err == "interrupted; the same command goes on from here\n"
+    states = [status(path)["state"] for path in (tmp_path / "outputs" / "runs").iterdir()]
+    assert set(states) <= {"done", "interrupted", "queued"}
+    assert states.count("done") >= 1
+    for pid in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
