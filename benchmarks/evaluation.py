@@ -19,7 +19,8 @@ from benchmarks.others import TORCHATTACKS_MISSING, Flags, Task, libraries
 from benchmarks.passes import counting
 from hypo import checks
 from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.evaluation import Evaluation, evaluate, full_precision
+from hypo.evaluation import Evaluation, evaluate
+from hypo.precision import full_precision
 from hypo.threat_models.linf import Linf
 
 SEED = 0

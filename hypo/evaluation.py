@@ -10,9 +10,8 @@ theorems of Tao et al. 2022 hold exactly.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +25,7 @@ from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.attacks.stability import Stability
 from hypo.datasets.images import Split
 from hypo.errors import DivergedError
+from hypo.precision import full_precision
 from hypo.randomness import example_noise
 from hypo.risks import Flags
 from hypo.threat_models.threat_model import ThreatModel
@@ -219,26 +219,6 @@ def compaction_steps(steps: int) -> frozenset[int]:
     robust ones lose little to the wider stride.
     """
     return frozenset({1, 2, 4, 8} | set(range(12, steps, 5)))
-
-
-@contextmanager
-def full_precision() -> Iterator[None]:
-    """Matrix products and convolutions in full float32, without TF32 or bfloat16; the settings are restored."""
-    backends: Any = torch.backends
-    matmul, cudnn, mkldnn = backends.cuda.matmul, backends.cudnn, backends.mkldnn
-    full: Any = False
-    parts, setting = [matmul, cudnn], "allow_tf32"
-    if hasattr(matmul, "fp32_precision"):  # torch >= 2.9, which refuses a mix with the older flags
-        full = "ieee"
-        parts, setting = [matmul, cudnn.conv, mkldnn.matmul, mkldnn.conv], "fp32_precision"
-    before = [getattr(part, setting) for part in parts]
-    for part in parts:
-        setattr(part, setting, full)
-    try:
-        yield
-    finally:
-        for part, value in zip(parts, before, strict=True):
-            setattr(part, setting, value)
 
 
 def _clean_logits(model: nn.Module, test: Split, maximum: int, batch: int) -> Tensor:

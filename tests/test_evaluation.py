@@ -17,7 +17,8 @@ from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.attacks.stability import Stability
 from hypo.datasets.images import ImageData, Split
 from hypo.errors import DivergedError, InputError
-from hypo.evaluation import Evaluation, compaction_steps, evaluate, full_precision
+from hypo.evaluation import Evaluation, compaction_steps, evaluate
+from hypo.precision import full_precision
 from hypo.randomness import example_noise
 from hypo.risks import Flags, risks
 from hypo.threat_models.l2 import L2
