@@ -6,6 +6,8 @@ Nothing here fails because one file is broken: the run becomes a row whose `reas
 from __future__ import annotations
 
 import json
+import os
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,7 +124,8 @@ def _load(path: Path) -> tuple[dict[str, Any], str]:
     except FileNotFoundError:
         return {}, f"{path.name} is missing"
     except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
-        return {}, one_line(f"{path.name} is unreadable: {error}")
+        remedy = "; move it away before the run is repeated" if path.name == "result.json" else ""
+        return {}, one_line(f"{path.name} is unreadable: {error}{remedy}")
     if not isinstance(record, dict):
         return {}, f"{path.name} is unreadable: it holds no mapping"
     if record.get("schema") != SCHEMA:
@@ -147,12 +150,28 @@ def _metrics(result: Mapping[str, Any]) -> tuple[dict[str, float], str]:
     return values, ""
 
 
+def _is_gone(status: Mapping[str, Any]) -> bool:
+    """Whether the run's process was on this machine and is no longer there."""
+    pid = status.get("pid")
+    if status.get("host") != socket.gethostname() or not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass  # it is there, and somebody else's
+    return False
+
+
 def _unfinished(status: Mapping[str, Any]) -> tuple[str, str]:
     """State and readable reason of a run without a result."""
     state = status.get("state")
-    epoch = one_line(f"epoch {status.get('epoch')} of {status.get('epochs')}")
+    epoch = one_line(f"epoch {status.get('epoch') or 0} of {status.get('epochs')}")
     if state == "queued":
         return "queued", "queued"
+    if state == "running" and _is_gone(status):
+        return "interrupted", f"stopped without a word at {epoch}"
     if state == "running":
         return "running", f"running, {epoch}, last sign of life {one_line(status.get('updated_at'))}"
     if state == "interrupted":

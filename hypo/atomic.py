@@ -38,15 +38,17 @@ def write_atomically(
 class Lock:
     """An exclusive lock on a file, released when its process ends, however it ends."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, wait: bool = False) -> None:
+        """With `wait`, stand in line for it instead of raising."""
         self._path = path
+        self._mode = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
         self._descriptor = -1
 
     def __enter__(self) -> Lock:
         """Take the lock; LockedError, saying who holds it, when another process has it."""
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._descriptor, self._mode)
         except BlockingIOError:
             holder = os.read(self._descriptor, 200).decode(errors="replace").strip()
             os.close(self._descriptor)

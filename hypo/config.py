@@ -10,11 +10,18 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from hypo import checks
+from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.errors import InputError
 from hypo.experiment import Experiment
 from hypo.identity import GROUPS
 from hypo.job import Job
 from hypo.settings import build, describe
+
+TOP_LEVEL = {
+    *(*GROUPS, "tracking", "lambda", "epsilon", "seed", "device", "output_dir"),
+    *("default_epsilon", "training_attack", "hydra"),
+}
+"""The keys of a composed config; a typed `+key` would add others, which nothing reads."""
 
 
 def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: Sequence[str]) -> Job:
@@ -27,16 +34,20 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
     Raises:
         InputError: naming the key, what it takes and what it got.
     """
-    for group in GROUPS:
+    for group in (*GROUPS, "tracking"):
         if group not in choices:
             raise InputError(f"{group}: takes the name of one option, not a list; use -m and {group}=a,b")
     lambda_ = checks.number("lambda", _scalar(config, "lambda"), at_least=0)
     epsilon = checks.number("epsilon", _scalar(config, "epsilon"), above=0)
     seed = checks.integer("seed", _scalar(config, "seed"), at_least=0)
-    for key in ("device", "output_dir"):
-        if not isinstance(config[key], str):
-            raise InputError(f"{key}: takes text, got {config[key]}")
+    if not isinstance(config["device"], str):
+        raise InputError(f"device: takes text, got {config['device']}")
+    if not isinstance(config["output_dir"], (str, int)) or config["output_dir"] == "":
+        raise InputError(f"output_dir: takes the name of a folder, got {config['output_dir']!r}")
+    if unknown := sorted(map(str, set(config) - TOP_LEVEL)):
+        raise InputError(f"{unknown[0]}: no such setting; python -m hypo.run --cfg job lists them")
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    build(plain["training_attack"], "training_attack", ProjectedGradient)  # here it has the name it is set by
     components = {group: build(plain[group], group) for group in GROUPS}
     experiment = Experiment(**components, seed=seed, device=plain["device"])
     takes_lambda = hasattr(experiment.defense, "lambda_")
@@ -55,7 +66,7 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
         experiment=experiment,
         config={**groups, **labels, "device": experiment.device, "tracking": describe(tracking)},
         command=shlex.join(["python", "-m", "hypo.run", *overrides]),
-        runs=Path(plain["output_dir"]) / "runs",
+        runs=Path(str(plain["output_dir"])) / "runs",
         tracking=tracking,
     )
 

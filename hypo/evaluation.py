@@ -53,10 +53,10 @@ class Evaluation:
     batch: int = field(default=500, metadata={"identity": False})
 
     def __post_init__(self) -> None:
-        checks.choice("evaluation.success", self.success, ("any_iterate", "last_iterate"))
-        checks.integer("evaluation.batch", self.batch, at_least=1)
+        checks.choice("success", self.success, ("any_iterate", "last_iterate"))
+        checks.integer("batch", self.batch, at_least=1)
         if self.test_limit is not None:
-            checks.integer("evaluation.test_limit", self.test_limit, at_least=1)
+            checks.integer("test_limit", self.test_limit, at_least=1)
 
 
 @dataclass

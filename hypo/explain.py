@@ -5,11 +5,21 @@ from __future__ import annotations
 import difflib
 import re
 
+from hypo.errors import InputError
+
 KEYS = (
     *("dataset", "training_data", "arch", "defense", "threat_model", "recipe", "evaluation", "tracking"),
     *("lambda", "epsilon", "seed", "device", "output_dir"),
 )
 """What can be set at the top."""
+
+
+_NO_OPTION = "Config group override must be a string or a list"
+
+
+def is_understood(error: Exception) -> bool:
+    """Whether it is the user's to mend; any other ValueError is a defect, and its traceback worth seeing."""
+    return not isinstance(error, ValueError) or isinstance(error, InputError) or _NO_OPTION in str(error)
 
 
 def explain(error: Exception) -> str:
@@ -27,7 +37,9 @@ def explain(error: Exception) -> str:
     if found := re.search(r"Ambiguous value for argument '([^=']*)=([^']*)'", text):
         return f"{found[1]}: takes one value, got {found[2]}; a list is a sweep, which needs -m"
     if found := re.search(r"Could not override '([^']*)'", text):
-        return f"{found[1]}: no such setting{_meant(found[1])}; python -m hypo.run --help lists them"
+        return f"{found[1]}: no such setting{_meant(found[1])}; python -m hypo.run --cfg job lists them"
+    if _NO_OPTION in text:
+        return "a config group takes the name of one option, not null; python -m hypo.run --help lists them"
     return text
 
 

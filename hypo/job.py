@@ -88,19 +88,20 @@ class Job:
         config = {"schema": SCHEMA, "run_id": self.run_id, "name": self.name, **self.config}
         self.directory.create(config, self.command)
 
-    def attempt(self, observer: Observer, group: str | None = None) -> Outcome:
+    def attempt(self, observer: Observer, group: str | None = None, *, wait: bool = False) -> Outcome:
         """Run what is missing of this job, which has been created; its own failures become an outcome.
 
         Args:
             group: the sweep it belongs to, for W&B.
+            wait: when another process has the run, wait until it is done with it.
 
         Raises:
-            KeyboardInterrupt: after noting it in the status.
+            KeyboardInterrupt, SystemExit: after noting it in the status.
         """
         directory = self.directory
         try:
             directory.config()
-            with directory.lock():
+            with directory.lock(wait=wait):
                 if directory.result() is not None:
                     return Outcome("done", trained=False)
                 return self._attempt(directory, observer, group)
@@ -150,8 +151,8 @@ class Job:
             directory.save_result(self.run_id, shares)
             mirror.finish({name: share.value for name, share in shares.items()})
             return end("done")
-        except KeyboardInterrupt:
-            end("interrupted", "interrupted by the user")
+        except (KeyboardInterrupt, SystemExit) as stop:
+            end("interrupted", "terminated" if isinstance(stop, SystemExit) else "interrupted by the user")
             raise
         except InputError as error:
             return end("failed", str(error))

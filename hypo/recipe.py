@@ -44,16 +44,18 @@ class Recipe:
     train_limit: int | None = None
 
     def __post_init__(self) -> None:
-        checks.integer("recipe.epochs", self.epochs, at_least=1)
-        checks.integer("recipe.batch", self.batch, at_least=1)
-        checks.number("recipe.learning_rate", self.learning_rate, above=0)
-        checks.number("recipe.momentum", self.momentum, at_least=0)
-        checks.number("recipe.weight_decay", self.weight_decay, at_least=0)
-        checks.integer("recipe.crop_padding", self.crop_padding, at_least=0)
+        checks.integer("epochs", self.epochs, at_least=1)
+        checks.integer("batch", self.batch, at_least=1)
+        checks.number("learning_rate", self.learning_rate, above=0)
+        checks.number("momentum", self.momentum, at_least=0)
+        checks.number("weight_decay", self.weight_decay, at_least=0)
+        checks.integer("crop_padding", self.crop_padding, at_least=0)
         if self.train_limit is not None:
-            checks.integer("recipe.train_limit", self.train_limit, at_least=1)
+            checks.integer("train_limit", self.train_limit, at_least=1)
+        for epoch in self.milestones:
+            checks.integer("milestones", epoch, at_least=1)
         if self.schedule == "milestones" and not self.milestones:
-            raise InputError("recipe.milestones: takes the epochs of the learning-rate decay, got none")
+            raise InputError("milestones: takes the epochs of the learning-rate decay, got none")
 
     def build_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """A fresh optimizer of the model's parameters."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +16,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from hypo.errors import InputError
-from hypo.explain import explain
+from hypo.explain import explain, is_understood
 
 # Set before torch is imported: its threads would wait for each other spinning, and a processor that is shared
 # with anything else then spends most of its time on that (a digits run took 7 to 15 times as long).
@@ -32,8 +33,8 @@ def _refusing() -> Iterator[None]:
     """Turn what the user can mend into one line and exit code 2; HYDRA_FULL_ERROR=1 shows the traceback."""
     try:
         yield
-    except (InputError, HydraException, OmegaConfBaseException) as error:
-        if _FULL_ERROR:
+    except (ValueError, HydraException, OmegaConfBaseException) as error:
+        if _FULL_ERROR or not is_understood(error):
             raise
         print(f"error: {explain(error)}", file=sys.stderr)
         sys.exit(2)
@@ -57,6 +58,12 @@ def main() -> None:
     """Run, or refuse in one line; an interruption loses nothing."""
     # Hydra would print its own, longer account of an error; with this set it raises instead.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that the run's status tells
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # λ and ε on a terminal that has no such letters
+    # argparse would not find -m behind the first setting.
+    sys.argv[1:] = sorted(sys.argv[1:], key=lambda argument: argument not in ("-m", "--multirun"))
     try:
         with _refusing():
             run()

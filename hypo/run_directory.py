@@ -47,9 +47,9 @@ class RunDirectory:
         except OSError as error:
             raise InputError(f"output_dir: cannot write {self.path}: {error.strerror or error}") from None
 
-    def lock(self) -> Lock:
-        """A context that only one process can be in."""
-        return Lock(self.path / ".lock")
+    def lock(self, *, wait: bool = False) -> Lock:
+        """A context that only one process can be in; LockedError, or with `wait` patience, when another is."""
+        return Lock(self.path / ".lock", wait=wait)
 
     def config(self) -> dict[str, Any]:
         """config.yaml; InputError when it is broken or of another schema version."""
@@ -154,6 +154,11 @@ class RunDirectory:
                 "move it away and repeat the command to evaluate again"
             ) from None
         _check_schema(path, result)
+        if lacking := [entry for entry in ("run_id", "n", "D", "counts", "intervals") if entry not in result]:
+            raise InputError(
+                f"{path}: the result has no {', '.join(lacking)}; "
+                "move it away and repeat the command to evaluate again"
+            )
         return result
 
 

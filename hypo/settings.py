@@ -45,7 +45,12 @@ def build(settings: Mapping[str, Any], key: str, default: type | None = None) ->
     for name, field in known.items():
         if name not in values and field.default is MISSING and field.default_factory is MISSING:
             raise InputError(f"{_spoken(key, name)}: must be given")
-    return target(**values)
+    try:
+        return target(**values)
+    except InputError as error:
+        # A component knows its fields, only here it is known where in the config they stand.
+        name, colon, rest = str(error).partition(":")
+        raise InputError(f"{_spoken(key, name)}{colon}{rest}" if name in known else str(error)) from None
 
 
 def describe(component: Any, *, identity: bool = False) -> Any:

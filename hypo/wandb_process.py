@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tempfile
 import threading
 import time
 import urllib.error
@@ -178,12 +179,14 @@ def main() -> None:
     messages: SimpleQueue[Any] = SimpleQueue()
     recorder = Recorder(lambda fault: print(" ".join(fault.split()), file=replies, flush=True))
     threading.Thread(target=_read, args=(lines, messages, recorder), daemon=True).start()
-    import wandb  # only now: its 0.4 s must not keep the pipe from being read
+    with tempfile.TemporaryDirectory() as scratch:
+        tempfile.tempdir = scratch  # wandb leaves folders behind when the interpreter is not taken apart
+        import wandb  # only now: its 0.4 s must not keep the pipe from being read
 
-    while (message := messages.get()) is not None:
-        recorder.handle(message)
-    recorder.close()
-    wandb.teardown()
+        while (message := messages.get()) is not None:
+            recorder.handle(message)
+        recorder.close()
+        wandb.teardown()
 
 
 if __name__ == "__main__":

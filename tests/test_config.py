@@ -133,10 +133,12 @@ def test_names_are_safe_as_file_names() -> None:
     [
         ("threat_model.epsilon=0.3", "set epsilon="),
         ("defense.lambda_=3", "set lambda="),
-        ("output_dir=null", "output_dir: takes text"),
+        ("output_dir=null", "output_dir: takes the name of a folder, got None"),
+        ("output_dir=", "output_dir: takes the name of a folder, got ''"),
+        ("+foo=1", "foo: no such setting"),
         ("device=3", "device: takes text"),
     ],
 )
-def test_a_setting_with_two_places_is_refused_in_the_wrong_one(override: str, message: str) -> None:
+def test_what_would_be_read_nowhere_or_twice_is_refused(override: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         job(override)

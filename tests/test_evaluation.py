@@ -378,7 +378,7 @@ def test_compaction_is_frequent_at_first_and_rare_later() -> None:
     ("setting", "value"), [("success", "best"), ("batch", 0), ("test_limit", 0), ("test_limit", -5)]
 )
 def test_settings_are_checked(setting: str, value: object) -> None:
-    with pytest.raises(InputError, match=f"^evaluation.{setting}: takes"):
+    with pytest.raises(InputError, match=f"^{setting}: takes"):
         Evaluation(ProjectedGradient(), **{setting: value})  # type: ignore[arg-type]
 
 

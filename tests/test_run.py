@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas
@@ -129,7 +130,12 @@ def test_help_names_groups_keys_and_examples(run) -> None:
         ("recipe.epochs=0", ("recipe.epochs", ">= 1", "0")),
         ("recipe.precision=float16", ("recipe.precision", "float32, bfloat16", "'float16'")),
         ("evaluation.success=best", ("evaluation.success", "any_iterate, last_iterate", "'best'")),
-        ("evaluation.attack.steps=0", ("attack.steps", ">= 1", "0")),
+        ("evaluation.attack.steps=0", ("error: evaluation.attack.steps:", ">= 1", "0")),
+        ("evaluation.test_limit=0", ("error: evaluation.test_limit:", ">= 1", "0")),
+        ("training_attack.steps=0", ("error: training_attack.steps:", ">= 1", "0")),
+        ("training_attack.start=foo", ("error: training_attack.start:", "uniform", "'foo'")),
+        ("recipe=null", ("a config group takes the name of one option, not null",)),
+        ("=5", ("a config group takes the name of one option",)),
         ("device=xyz", ("device", "cpu", "'xyz'")),
         ("device=cuda:99", ("device", "cuda:99")),
         ("dataset=mnist", ("dataset.root", "MNIST", "dataset.download=true")),
@@ -202,6 +208,7 @@ def test_a_full_disk_fails_the_run_in_one_line(run, monkeypatch: pytest.MonkeyPa
     [
         ("result.json", b'{"schema": 1, "D"', "move it away"),
         ("result.json", b'{"schema": 2}', "schema version 2"),
+        ("result.json", b'{"schema": 1}', "the result has no run_id"),
         ("config.yaml", b"schema: 2\n", "schema version 2"),
         ("config.yaml", b"{", "cannot be read"),
     ],
@@ -236,6 +243,27 @@ def test_a_checkpoint_cut_short_is_named_and_left_alone(run, tmp_path: Path) -> 
     assert (path / "checkpoint.pt").read_bytes() == whole[: len(whole) // 2]
     (path / "checkpoint.pt").unlink()
     assert run(*SHORT).code == 0
+
+
+def test_a_terminated_run_says_so_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    command = [sys.executable, "-m", "hypo.run", "recipe.epochs=3000"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "scratch"), "PYTHONIOENCODING": "ascii"}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as run:
+        while not list((tmp_path).glob("outputs/runs/*/history.csv")):
+            time.sleep(0.1)
+        run.terminate()
+        run.communicate(timeout=60)
+    assert run.returncode == 143
+    status = json.loads((the_only_run(tmp_path) / "status.json").read_text())
+    assert (status["state"], status["reason"]) == ("interrupted", "terminated")
+    assert not list((tmp_path / "scratch").glob("*wandb*"))
+
+
+def test_m_may_stand_behind_the_settings(run) -> None:
+    typed = run(*SHORT, "-m", "seed=0,1")
+    assert typed.code == 0
+    assert "2 jobs, 0 done, 2 to run" in typed.out
 
 
 def test_a_tracking_server_that_is_not_there_costs_one_line(tmp_path: Path) -> None:

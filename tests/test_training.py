@@ -259,14 +259,14 @@ def test_the_model_is_initialised_from_the_seed_alone() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epochs": 0}, "recipe.epochs: takes a whole number >= 1, got 0"),
-        ({"batch": 0}, "recipe.batch: takes a whole number >= 1, got 0"),
-        ({"learning_rate": 0}, "recipe.learning_rate: takes a number > 0"),
-        ({"momentum": -1}, "recipe.momentum: takes a number >= 0"),
-        ({"weight_decay": -1}, "recipe.weight_decay: takes a number >= 0"),
-        ({"crop_padding": -1}, "recipe.crop_padding: takes a whole number >= 0"),
-        ({"train_limit": 0}, "recipe.train_limit: takes a whole number >= 1"),
-        ({"schedule": "milestones"}, "recipe.milestones: takes the epochs"),
+        ({"epochs": 0}, "epochs: takes a whole number >= 1, got 0"),
+        ({"batch": 0}, "batch: takes a whole number >= 1, got 0"),
+        ({"learning_rate": 0}, "learning_rate: takes a number > 0"),
+        ({"momentum": -1}, "momentum: takes a number >= 0"),
+        ({"weight_decay": -1}, "weight_decay: takes a number >= 0"),
+        ({"crop_padding": -1}, "crop_padding: takes a whole number >= 0"),
+        ({"train_limit": 0}, "train_limit: takes a whole number >= 1"),
+        ({"schedule": "milestones"}, "milestones: takes the epochs"),
     ],
 )
 def test_recipes_are_checked(changes: dict[str, object], message: str) -> None:

@@ -38,10 +38,10 @@ class ProjectedGradient:
     start: Literal["uniform", "gaussian", "clean"] = "uniform"
 
     def __post_init__(self) -> None:
-        checks.integer("attack.steps", self.steps, at_least=1)
-        checks.number("attack.relative_step", self.relative_step, above=0)
-        checks.integer("attack.restarts", self.restarts, at_least=1)
-        checks.choice("attack.start", self.start, ("uniform", "gaussian", "clean"))
+        checks.integer("steps", self.steps, at_least=1)
+        checks.number("relative_step", self.relative_step, above=0)
+        checks.integer("restarts", self.restarts, at_least=1)
+        checks.choice("start", self.start, ("uniform", "gaussian", "clean"))
 
     def starting_point(self, images: Tensor, threat_model: ThreatModel, noise: Tensor) -> Tensor:
         """Where a search begins, from standard normal `noise` of the images' shape.

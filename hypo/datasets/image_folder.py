@@ -63,10 +63,17 @@ class ImageFolder:
 
     def load(self) -> ImageData:
         """The two splits; InputError, naming the file or folder, when something about them is wrong."""
-        with np.load(self._archive(), allow_pickle=False) as archive:
-            images, labels, train = archive["images"], archive["labels"], int(archive["train"])
-            classes = tuple(archive["classes"].tolist())
-            mean, std = tuple(archive["mean"].tolist()), tuple(archive["std"].tolist())
+        path = self._archive()
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                images, labels, train = archive["images"], archive["labels"], int(archive["train"])
+                classes = tuple(archive["classes"].tolist())
+                mean, std = tuple(archive["mean"].tolist()), tuple(archive["std"].tolist())
+        except Exception as error:  # zip, zlib and numpy each have their own for a damaged file
+            reason = " ".join(f"{type(error).__name__} {error}".split())
+            raise InputError(
+                f"dataset.cache: {path} is damaged ({reason}); delete it and repeat the command"
+            ) from error
         for key, given in (("dataset.mean", self.mean), ("dataset.std", self.std)):
             if given is not None and len(given) != images.shape[-1]:
                 raise InputError(f"{key}: takes one number a channel, here {images.shape[-1]}, got {list(given)}")
@@ -81,8 +88,12 @@ class ImageFolder:
 
     def fingerprint(self) -> str:
         """SHA-256, in hexadecimal digits, of the decoded images, their labels and the class names."""
-        with np.load(self._archive(), allow_pickle=False) as archive:
-            return str(archive["fingerprint"])
+        path = self._archive()
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return str(archive["fingerprint"])
+        except Exception as error:
+            raise InputError(f"dataset.cache: {path} is damaged; delete it and repeat the command") from error
 
     def _archive(self) -> Path:
         """The cache file, built if need be."""

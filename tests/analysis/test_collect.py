@@ -6,8 +6,12 @@ import dataclasses
 import importlib
 import json
 import math
+import os
 import pkgutil
 import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas
@@ -272,3 +276,15 @@ def test_configs_are_read_without_the_c_parser_too(
     make_run(outputs, lambda_="1/2")
     monkeypatch.setattr("analysis.collect._YamlLoader", yaml.SafeLoader)
     assert _only(collect(outputs))["lambda"] == "1/2"
+
+
+def test_a_run_whose_process_is_gone_is_not_called_running(make_run: MakeRun, outputs: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    here = {"host": socket.gethostname()}
+    make_run(outputs, seed=0, state="running", status={**here, "pid": ended.pid})
+    make_run(outputs, seed=1, state="running", status={**here, "pid": os.getpid()})
+    make_run(outputs, seed=2, state="running", status={"host": "elsewhere", "pid": ended.pid})
+    frame = collect(outputs).set_index("seed")
+    assert frame.loc[[0, 1, 2], "state"].tolist() == ["interrupted", "running", "running"]
+    assert frame.loc[0, "reason"] == "stopped without a word at epoch 3 of 40"

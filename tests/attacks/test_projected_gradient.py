@@ -347,5 +347,5 @@ def test_steps_have_the_length_that_was_asked_for() -> None:
     [("steps", 0), ("steps", 1.5), ("relative_step", 0), ("relative_step", -1), ("restarts", 0), ("start", "no")],
 )
 def test_settings_are_checked(setting: str, value: object) -> None:
-    with pytest.raises(InputError, match=f"^attack.{setting}: takes"):
+    with pytest.raises(InputError, match=f"^{setting}: takes"):
         ProjectedGradient(**{setting: value})  # type: ignore[arg-type]

@@ -193,6 +193,20 @@ def test_other_split_names_and_a_home_folder(root, monkeypatch):
 # The cache
 
 
+def test_a_damaged_cache_is_named(root):
+    first = ImageFolder(str(root))
+    first.load()
+    (cache,) = (root / ".hypo-cache").glob("*.npz")
+    content = bytearray(cache.read_bytes())
+    content[: len(content) // 2] = bytes(len(content) // 2)
+    cache.write_bytes(bytes(content))
+    for read in (first.load, first.fingerprint):
+        with pytest.raises(InputError, match="is damaged") as error:
+            read()
+        assert str(cache) in str(error.value)
+        assert "\n" not in str(error.value)
+
+
 def test_decoded_once(root, decodings):
     first = ImageFolder(str(root)).load()
     second = ImageFolder(str(root)).load()

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -86,6 +87,24 @@ def test_a_failed_job_leaves_the_others_alone(run) -> None:
     assert "0 of 1" in typed.out
 
 
+def test_a_broken_result_is_one_hole_and_stays_as_it_was(run, tmp_path: Path) -> None:
+    run("seed=0")
+    (result,) = (tmp_path / "outputs" / "runs").glob("*/result.json")
+    result.write_text('{"schema": 1, "D"')
+    typed = run("seed=0,1")
+    assert typed.code == 1
+    assert "failed: outputs/runs/" in typed.out
+    assert "move it away" in typed.out
+    assert "1 of 2" in typed.out
+    assert result.read_text() == '{"schema": 1, "D"'
+
+
+def test_a_sweep_has_one_output_dir(run, tmp_path: Path) -> None:
+    typed = run("output_dir=one,two")
+    assert typed.code == 2
+    assert typed.err == "error: output_dir: a sweep has one, got one, two\n"
+
+
 def test_an_error_that_nobody_foresaw_fails_its_job_alone(run, monkeypatch, tmp_path: Path) -> None:
     whole = Experiment.run
 
@@ -123,17 +142,20 @@ def test_an_interrupted_sweep_finishes_the_rest(run, monkeypatch, tmp_path: Path
     assert "3 jobs, 1 done, 2 to run" in rest.out
 
 
-def test_a_run_that_another_process_holds_is_left_to_it(run, tmp_path: Path) -> None:
+def test_a_run_that_another_process_holds_is_awaited(run, tmp_path: Path) -> None:
     run("seed=0")
     (path,) = (tmp_path / "outputs" / "runs").iterdir()
     (path / "result.json").unlink()
     with subprocess.Popen([sys.executable, "-c", HOLD, str(path / ".lock")], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        typed = run("seed=0")
-        holder.kill()
-    assert typed.code == 1
-    assert f"is being run by another process (process {holder.pid} on" in typed.out
+        threading.Timer(2, holder.kill).start()
+        typed = run("seed=0,1")
+    assert typed.code == 0
+    lines = [line for line in typed.out.splitlines() if "linf0.1-s" in line]
+    assert "is being run by another process; its result is awaited at the end" in lines[0]
+    assert "  1 of 2  digits-mlp-thrm-lambda5-linf0.1-s1" in lines[1]
+    assert "  2 of 2  digits-mlp-thrm-lambda5-linf0.1-s0" in lines[2]
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ class Report:
     sweep: Sweep
     console: Console = field(default_factory=Console)
     failed: set[str] = field(default_factory=set)
+    _elsewhere: list[Job] = field(default_factory=list)
     _finished: int = 0
     _missing: int = 0
 
@@ -50,11 +51,14 @@ class Report:
             yield _SweepBars(progress, [job.experiment.recipe.epochs for job in missing])
 
     def finished(self, job: Job, outcome: Outcome) -> None:
-        """Print one line about a job."""
-        self._finished += 1
+        """Print one line about a job; one that another process runs is waited for in `end`."""
         result = job.directory.result() if outcome.state == "done" else None
+        if outcome.state == "running":
+            self._elsewhere.append(job)
+            self._line(f"        {job.name}  is being run by another process; its result is awaited at the end")
+            return
+        self._finished += 1
         if result is None:
-            self.failed.add(job.run_id)
             text = f"{outcome.state}: {outcome.reason}"
         else:
             hypocritical = result["R_hyp_minus"]
@@ -63,7 +67,10 @@ class Report:
         self._line(f"{self._finished:>3} of {self._missing}  {job.name}  {text}")
 
     def end(self) -> None:
-        """Print the table, save the curve beside sweep.json, and name what is missing."""
+        """Await what other processes run, print the table, and save the curve beside sweep.json."""
+        for job in self._elsewhere:
+            self.finished(job, job.attempt(_Silent(), self.sweep.sweep_id, wait=True))
+        self.failed = {job.run_id for job in self.sweep.missing()}
         from analysis.collect import collect
         from analysis.curves import save, tradeoff_figure
         from analysis.tables import print_table

@@ -43,8 +43,8 @@ class Sweep:
         return self.jobs[0].runs.parent / "sweeps" / self.sweep_id
 
     def missing(self) -> list[Job]:
-        """The jobs that have no valid result yet; InputError when a result is there and broken."""
-        return [job for job in self.jobs if job.directory.result() is None]
+        """The jobs that have no valid result yet; one that is there and broken is not overwritten, but fails."""
+        return [job for job in self.jobs if not is_done(job)]
 
     def create(self) -> None:
         """Freeze every job's config in its run directory, and write down which runs belong together."""
@@ -63,6 +63,14 @@ class Sweep:
             raise InputError(f"output_dir: cannot write {self.directory}: {error.strerror or error}") from None
 
 
+def is_done(job: Job) -> bool:
+    """Whether it has a valid result."""
+    try:
+        return job.directory.result() is not None
+    except InputError:
+        return False
+
+
 def compose(loader: ConfigLoader, master: DictConfig, grid: Sequence[Sequence[str]]) -> Sweep:
     """Compose and check every job of a sweep, before any of them starts.
 
@@ -70,6 +78,9 @@ def compose(loader: ConfigLoader, master: DictConfig, grid: Sequence[Sequence[st
         InputError: for the first cell that is wrong, naming the setting and the cell.
     """
     jobs = list(_jobs(loader, master, grid))
+    folders = {job.runs.parent for job in jobs}
+    if len(folders) > 1:
+        raise InputError(f"output_dir: a sweep has one, got {', '.join(map(str, sorted(folders)))}")
     distinct: dict[str, Job] = {}
     for job in jobs:
         distinct.setdefault(job.run_id, job)

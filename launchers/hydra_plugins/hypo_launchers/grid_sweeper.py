@@ -37,4 +37,4 @@ def _expanded(argument: str) -> str:
     from hypo.grid import expand
 
     key, _, values = argument.partition("=")
-    return f"{key}={expand(values)}" if key == "lambda" and "..." in values else argument
+    return f"{key}={expand(values)}" if key.lstrip("+") == "lambda" and "..." in values else argument
