@@ -1,10 +1,12 @@
-"""The digits sweep in one process against a process for each of its jobs."""
+"""The digits sweep in one process, and in a pool of them, against a process for each of its jobs."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,19 +20,25 @@ DEFENSES = ("thrm", "trades")
 
 
 def measure(repetitions: int) -> None:
-    """Run both, each time into fresh folders, and print the ratio."""
+    """Run all three, each time into fresh folders, and print the ratios."""
     print(
         f"\nThe digits sweep, {len(DEFENSES) * len(LAMBDAS)} jobs, on the device that a job chooses itself,"
         " start-up included"
     )
-    candidates = {"a process a job": _process_per_job, "one process": _one_process}
+    candidates: dict[str, Callable[[], None]] = {
+        "a process a job": _process_per_job,
+        "one process": partial(_launcher, "sequential"),
+        "a worker for each core": partial(_launcher, "local"),
+    }
     timings = alternate(candidates, repetitions, torch.device("cpu"))
-    print(f"  a process a job / one process: time {ratio(timings, 'a process a job', 'one process')}")
+    for ours in ("one process", "a worker for each core"):
+        print(f"  a process a job / {ours}: time {ratio(timings, 'a process a job', ours)}")
 
 
-def _one_process() -> None:
+def _launcher(name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        _run("-m", f"defense={','.join(DEFENSES)}", "lambda=0,1,5,...,100", f"output_dir={folder}")
+        sweep = (f"defense={','.join(DEFENSES)}", "lambda=0,1,5,...,100")
+        _run("-m", *sweep, f"hydra/launcher={name}", f"output_dir={folder}")
 
 
 def _process_per_job() -> None:

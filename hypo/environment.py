@@ -26,7 +26,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
         "cuda": torch.version.cuda,
-        "threads": torch.get_num_threads(),
+        "threads_at_most": torch.get_num_threads(),
         **_code(),
     }
 

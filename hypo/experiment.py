@@ -13,7 +13,7 @@ from hypo import checks
 from hypo.architectures.normalised import Architecture, Normalised
 from hypo.datasets.images import Dataset, ImageData
 from hypo.defenses.defense import Defense
-from hypo.device import resolve
+from hypo.device import few_threads, resolve
 from hypo.evaluation import Evaluation, evaluate
 from hypo.randomness import derive
 from hypo.recipe import Recipe
@@ -81,27 +81,28 @@ class Experiment:
             directory.save_checkpoint(checkpoint)
             observer.epoch(checkpoint["history"][-1], self.recipe.epochs)
 
-        train(
-            model,
-            data.train.to(device),
-            data.maximum,
-            self.defense,
-            self.threat_model,
-            self.recipe,
-            self.seed,
-            resume=directory.load_checkpoint(device),
-            after_epoch=after_epoch,
-        )
-        directory.save_model(model, data.shape, len(data.classes))
-        flags = evaluate(
-            model,
-            data.test.to(device),
-            data.maximum,
-            self.threat_model,
-            self.evaluation,
-            self.seed,
-            progress=observer.evaluating,
-        )
+        with few_threads(model, self.recipe.batch):
+            train(
+                model,
+                data.train.to(device),
+                data.maximum,
+                self.defense,
+                self.threat_model,
+                self.recipe,
+                self.seed,
+                resume=directory.load_checkpoint(device),
+                after_epoch=after_epoch,
+            )
+            directory.save_model(model, data.shape, len(data.classes))
+            flags = evaluate(
+                model,
+                data.test.to(device),
+                data.maximum,
+                self.threat_model,
+                self.evaluation,
+                self.seed,
+                progress=observer.evaluating,
+            )
         directory.save_examples(flags)
         return risks(flags)
 
