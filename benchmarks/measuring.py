@@ -41,7 +41,8 @@ def heading(device: torch.device, repetitions: int, seed: int) -> str:
     packages = found["packages"]
     code = f"{(found['commit'] or 'no checkout')[:12]}{', changed' if found['dirty'] else ''}"
     return (
-        f"On {found['device']} ({found['device_name']}, {os.cpu_count()} cores, {found['threads_at_most']} threads),"
+        f"On {found['device']} ({found['device_name']}, {os.cpu_count()} cores,"
+        f" {found['threads_at_most']} threads at most),"
         f" {found['platform']}; Python {found['python']}, torch {packages['torch']}, CUDA {found['cuda']},"
         f" hypo {found['hypo']} ({code}); seed {seed}.\n"
         f"Ratios are medians of {repetitions}, in brackets their range; in each repetition all candidates run"

@@ -118,16 +118,6 @@ class Job:
             *directory.status().get("attempts", []),
             {"host": socket.gethostname(), "pid": os.getpid(), "started_at": now()},
         ]
-        directory.update_status(
-            state="running",
-            reason=None,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            started_at=now(),
-            finished_at=None,
-            epochs=self.experiment.recipe.epochs,
-            attempts=attempts,
-        )
 
         def end(state: str, reason: str | None = None, trace: str | None = None) -> Outcome:
             attempts[-1] |= {"ended_at": now(), "outcome": state, "reason": reason}
@@ -138,6 +128,16 @@ class Job:
 
         mirror: Mirror | None = None
         try:
+            directory.update_status(
+                state="running",
+                reason=None,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                started_at=now(),
+                finished_at=None,
+                epochs=self.experiment.recipe.epochs,
+                attempts=attempts,
+            )
             directory.save_environment(environment(resolve(self.experiment.device)))
             mirror = self.tracking.start(
                 directory.path,

@@ -158,6 +158,10 @@ def test_a_run_that_another_process_holds_is_awaited(run, tmp_path: Path) -> Non
     assert "  2 of 2  digits-mlp-thrm-lambda5-linf0.1-s0" in lines[2]
 
 
+def statuses(folder: Path) -> list[dict]:
+    return [json.loads(path.read_text()) for path in (folder / "outputs" / "runs").glob("*/status.json")]
+
+
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hypo.run", "-m", *SHORT, "recipe.epochs=300", "seed=0,1,2,3,4,5,6,7,8,9"]
     with subprocess.Popen(
@@ -167,14 +171,15 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
         for line in sweep.stdout:
             if " 1 of 10" in line:
                 break
-        time.sleep(0.2)
+        while not any(
+            0 < found.get("epoch", 0) < 100 for found in statuses(tmp_path) if found["state"] == "running"
+        ):
+            time.sleep(0.01)  # until a run is well under way
         sweep.send_signal(signal.SIGINT)
         _, err = sweep.communicate(timeout=60)
     assert sweep.returncode == 130
     assert err == "interrupted; the same command goes on from here\n"
-    states = [
-        json.loads(path.read_text())["state"] for path in (tmp_path / "outputs" / "runs").glob("*/status.json")
-    ]
+    states = [found["state"] for found in statuses(tmp_path)]
     assert states.count("done") >= 1
     assert states.count("interrupted") == 1
     assert len(states) == 10

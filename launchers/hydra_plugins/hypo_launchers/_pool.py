@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
+from hydra_plugins.hypo_launchers._sweep import is_done
+
 from hypo.job import Job, Outcome
 
 
@@ -116,5 +118,7 @@ class _Worker:
         reason = f"killed by {signal.Signals(-code).name}" if code < 0 else f"the worker exited with {code}"
         if code == 130:
             return Outcome("interrupted", "interrupted by the user")
+        if is_done(job):
+            return Outcome("done")  # it had only not yet said so
         job.directory.update_status(state="failed", reason=reason)
         return Outcome("failed", reason)
