@@ -12,6 +12,7 @@ from analysis import curves, tables
 from analysis.collect import collect
 from analysis.files import write_whole
 from hypo.errors import InputError
+from hypo.streams import replace_what_cannot_be_shown
 
 if TYPE_CHECKING:
     import pandas
@@ -36,6 +37,7 @@ _FORMAT_OF_SUFFIX = {".md": "md", ".csv": "csv", ".tex": "latex"}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one sub-command and return the exit code: 0 complete, 1 with missing runs, 2 for wrong input."""
+    replace_what_cannot_be_shown()
     options = _parser().parse_args(arguments)
     try:
         frame = collect(options.folders)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import sys
@@ -17,6 +16,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from hypo.explain import explain, is_understood
+from hypo.streams import replace_what_cannot_be_shown
 
 # Set before torch is imported: its threads would wait for each other spinning, and a processor that is shared
 # with anything else then spends most of its time on that (a digits run took 7 to 15 times as long).
@@ -59,9 +59,7 @@ def main() -> None:
     # Hydra would print its own, longer account of an error; with this set it raises instead.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that the run's status tells
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # λ and ε on a terminal that has no such letters
+    replace_what_cannot_be_shown()
     # argparse would not find -m behind the first setting.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda argument: argument not in ("-m", "--multirun"))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -149,3 +150,13 @@ def test_as_a_process(outputs: Path, make_run: MakeRun) -> None:
     assert "| thrm | 5 | 1 | 90.00 |" in finished.stdout
     assert "failed: out of memory" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+def test_a_terminal_without_greek_letters_gets_the_table_too(outputs: Path, make_run: MakeRun) -> None:
+    make_run(outputs, D=0.9)
+    command = [sys.executable, "-m", "analysis", "tables", str(outputs)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    finished = subprocess.run(command, capture_output=True, encoding="ascii", env=environment, check=False)
+    assert finished.returncode == 0
+    assert "| thrm | 5 | 1 | 90.00 |" in finished.stdout
+    assert finished.stderr == ""

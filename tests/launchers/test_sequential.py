@@ -55,6 +55,15 @@ def test_the_lambda_sweep_as_it_is_typed(run, tmp_path: Path) -> None:
     assert after("digits, mlp", second.out) == after("digits, mlp", first.out)
 
 
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "sweeps").rglob("*.yaml")), ids=lambda path: path.stem
+)
+def test_every_named_sweep_composes_and_yields_to_what_is_typed(run, path: Path) -> None:
+    typed = run(f"+sweeps={path.stem}", "lambda=0,...,1", "seed=3", "defense=thrm")
+    assert typed.code == 0
+    assert "2 jobs, 0 done, 2 to run" in typed.out
+
+
 def test_several_keys_at_once_and_duplicates_once(run) -> None:
     typed = run("defense=standard,trades", "lambda=1,1.0", "threat_model=linf,l2", "arch=mlp,small_cnn")
     assert typed.code == 0
