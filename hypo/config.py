@@ -13,14 +13,12 @@ from hypo import checks
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.errors import InputError
 from hypo.experiment import Experiment
+from hypo.explain import KEYS
 from hypo.identity import GROUPS
 from hypo.job import Job
 from hypo.settings import build, describe
 
-TOP_LEVEL = {
-    *(*GROUPS, "tracking", "lambda", "epsilon", "seed", "device", "output_dir"),
-    *("default_epsilon", "training_attack", "hydra"),
-}
+TOP_LEVEL = {*KEYS, "default_epsilon", "training_attack", "hydra"}
 """The keys of a composed config; a typed `+key` would add others, which nothing reads."""
 
 

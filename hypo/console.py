@@ -41,7 +41,7 @@ class Lines:
 
 @dataclass
 class Bars:
-    """An observer that draws progress bars; a context manager."""
+    """An observer that moves the bars of `progress`, one for training and one for evaluation."""
 
     progress: Progress
     tasks: dict[str, TaskID] = field(default_factory=dict)

@@ -6,13 +6,10 @@ import difflib
 import re
 
 from hypo.errors import InputError
+from hypo.identity import GROUPS
 
-KEYS = (
-    *("dataset", "training_data", "arch", "defense", "threat_model", "recipe", "evaluation", "tracking"),
-    *("lambda", "epsilon", "seed", "device", "output_dir"),
-)
+KEYS = (*GROUPS, "tracking", "lambda", "epsilon", "seed", "device", "output_dir")
 """What can be set at the top."""
-
 
 _NO_OPTION = "Config group override must be a string or a list"
 
