@@ -18,6 +18,7 @@ from analysis.escaping import one_line
 from analysis.setting_columns import setting_columns
 from analysis.sources import run_directories
 from hypo.identity import SCHEMA
+from hypo.sweep_directory import Record
 
 if TYPE_CHECKING:
     import pandas
@@ -70,8 +71,8 @@ def collect(outputs: str | Path | Sequence[str | Path]) -> pandas.DataFrame:
     sources = [outputs] if isinstance(outputs, (str, Path)) else outputs
     rows: dict[object, dict[str, Any]] = {}
     for source in sources:
-        for directory in run_directories(Path(source)):
-            row = _read_run(directory)
+        for directory, planned in run_directories(Path(source)).items():
+            row = _read_run(directory, planned)
             if row["state"] == "missing":
                 row["command"] = one_line(_load(Path(source) / "sweep.json")[0].get("command"))
             known = rows.get(row["run_id"])
@@ -85,12 +86,15 @@ def collect(outputs: str | Path | Sequence[str | Path]) -> pandas.DataFrame:
     return frame.astype({**floats, "seed": "Int64"})
 
 
-def _read_run(directory: Path) -> dict[str, Any]:
+def _read_run(directory: Path, planned: Record) -> dict[str, Any]:
     config, config_fault = _load(directory / "config.yaml")
     status, status_fault = _load(directory / "status.json")
     result, result_fault = _load(directory / "result.json")
     metrics: dict[str, float] = {}
-    if not directory.is_dir():
+    if not directory.is_dir() and planned:
+        config, status = dict(planned["config"]), {"command": planned["command"]}
+        state, reason = "queued", "queued"
+    elif not directory.is_dir():
         state, reason = "missing", "not submitted: it has no run directory"
     elif config_fault:
         state, reason = "unreadable", config_fault

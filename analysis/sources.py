@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from hypo import sweep_directory
 from hypo.errors import InputError
-from hypo.identity import SCHEMA
+from hypo.sweep_directory import Record
 
 _EXPECTED = "give an outputs folder, its runs folder, one of its sweeps/<id> or one run directory"
 
 
-def run_directories(source: Path) -> list[Path]:
-    """The runs that `source` stands for, sorted by name, or in the order of the sweep.
+def run_directories(source: Path) -> dict[Path, Record]:
+    """The runs that `source` stands for, in the order of the sweep, or else sorted by name.
 
     `source` is an outputs folder (it has `runs/`), the runs folder itself, a sweep `outputs/sweeps/<id>`, or
-    one run directory. A run that a sweep names is returned whether or not its directory is there.
+    one run directory. A run that a sweep planned is returned whether or not its directory is there.
+
+    Returns:
+        for each run directory the record of the sweep that planned it, empty where there is none.
 
     Raises:
         InputError: `source` is missing, is no folder, cannot be read or holds no runs.
@@ -25,12 +28,11 @@ def run_directories(source: Path) -> list[Path]:
         raise InputError(f"{source} {problem}: {_EXPECTED}")
     try:
         if (source / "sweep.json").exists():
-            found = _named_by_sweep(source)
+            found = _planned(source)
         elif _is_run(source):
-            found = [source]
+            found = {source: {}}
         else:
-            folder = source / "runs" if (source / "runs").is_dir() else source
-            found = sorted(child for child in folder.iterdir() if _is_run(child))
+            found = _all_of(source)
     except OSError as error:
         raise InputError(f"{source} cannot be read: {error.strerror}") from error
     if not found:
@@ -38,20 +40,24 @@ def run_directories(source: Path) -> list[Path]:
     return found
 
 
+def _all_of(outputs: Path) -> dict[Path, Record]:
+    folder = outputs / "runs" if (outputs / "runs").is_dir() else outputs
+    found: dict[Path, Record] = {child: {} for child in folder.iterdir() if _is_run(child)}
+    for sweep in (outputs / "sweeps").glob("*/sweep.json"):
+        for name, record in sweep_directory.records(sweep.parent).items():
+            found.setdefault(outputs / "runs" / name, record)
+    return dict(sorted(found.items()))
+
+
 def _is_run(folder: Path) -> bool:
     return any((folder / name).exists() for name in ("config.yaml", "status.json", "result.json"))
 
 
-def _named_by_sweep(sweep: Path) -> list[Path]:
-    path = sweep / "sweep.json"
-    try:
-        record = json.loads(path.read_text("utf-8"))
-        schema, names = record["schema"], [Path(name).name for name in record["runs"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is unreadable: {error}") from error
-    if schema != SCHEMA:
-        raise InputError(f"{path} was written with schema {schema}, this version reads {SCHEMA}")
-    runs = sweep.resolve().parent.parent / "runs"
-    if not runs.is_dir():
-        raise InputError(f"{sweep} names runs that lie in {runs}, which is not there: copy the outputs whole")
-    return [runs / name for name in names]
+def _planned(sweep: Path) -> dict[Path, Record]:
+    names = sweep_directory.read(sweep)["runs"]
+    outputs = sweep.resolve().parent.parent
+    if not (outputs / "runs").is_dir():
+        problem = f"names runs that lie in {outputs / 'runs'}, which is not there: copy the outputs whole"
+        raise InputError(f"{sweep} {problem}")
+    records = sweep_directory.records(sweep)
+    return {outputs / "runs" / name: records.get(name, {}) for name in names}

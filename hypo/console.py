@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from hypo.attempt import attempt
 from hypo.job import Job
+from hypo.lock import Claim
 
 LABELS = {
     "D": "D, clean accuracy",
@@ -67,15 +69,18 @@ def bars(console: Console) -> Progress:
     )
 
 
-def run_one(job: Job) -> int:
-    """Attempt `job`, print its result and where it lies; returns the exit code."""
+def run_one(job: Job, claim: Claim | None = None) -> int:
+    """Attempt `job`, after what it needs, print its result and where it lies; returns the exit code."""
     console = Console()
+    for needed in job.prerequisites:
+        console.print("First the run whose model is needed:", end=" ")
+        run_one(needed, Claim(wait=True))  # when it fails, the run that needs it will say so
     console.print(f"{job.name}  {job.run_id}", highlight=False)
     if console.is_terminal:
         with bars(console) as progress:
-            outcome = job.attempt(Bars(progress))
+            outcome = attempt(job, Bars(progress), claim=claim)
     else:
-        outcome = job.attempt(Lines(console))
+        outcome = attempt(job, Lines(console), claim=claim)
     result = job.directory.result() if outcome.state == "done" else None
     if result is None:
         Console(stderr=True).print(f"{outcome.state}: {outcome.reason}", highlight=False, soft_wrap=True)

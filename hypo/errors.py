@@ -14,3 +14,7 @@ class DivergedError(RuntimeError):
 
 class LockedError(RuntimeError):
     """Another process is writing this run; the message names it."""
+
+
+class PrerequisiteError(RuntimeError):
+    """A run needs the model of another one that has none; the message names it and says why."""

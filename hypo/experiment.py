@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
@@ -57,6 +58,11 @@ class Experiment:
     def __post_init__(self) -> None:
         checks.integer("seed", self.seed, at_least=0)
 
+    @property
+    def prerequisites(self) -> tuple[Experiment, ...]:
+        """The experiments that are to be done first, because their models are needed in this one."""
+        return tuple(self.training_data.prerequisites(self))
+
     def check(self) -> None:
         """Refuse, with InputError, whatever would fail later: the device, the data, the architecture."""
         resolve(self.device)
@@ -64,17 +70,22 @@ class Experiment:
         with torch.device("meta"):
             self.arch.build(data.shape, len(data.classes))
 
-    def run(self, directory: RunDirectory, observer: Observer) -> dict[str, Share]:
+    def run(
+        self, directory: RunDirectory, observer: Observer, models: Sequence[nn.Module] = ()
+    ) -> dict[str, Share]:
         """Train, or go on training, from the newest checkpoint in `directory`; then evaluate.
 
         Leaves checkpoint, history, model and examples in `directory`.
+
+        Args:
+            models: the trained models of `prerequisites`, in its order.
 
         Raises:
             InputError: when a setting, the data or the checkpoint cannot be used.
             DivergedError: when the loss or the model's logits are not finite.
         """
         device = resolve(self.device)
-        data = self.training_data.prepare(_load(self.dataset))
+        data = self.training_data.prepare(_load(self.dataset), self, models)
         model = self.build_model(data).to(device)
 
         def after_epoch(checkpoint: dict) -> None:

@@ -34,10 +34,21 @@ def explain(error: Exception) -> str:
     if found := re.search(r"Ambiguous value for argument '([^=']*)=([^']*)'", text):
         return f"{found[1]}: takes one value, got {found[2]}; a list is a sweep, which needs -m"
     if found := re.search(r"Could not override '([^']*)'", text):
-        return f"{found[1]}: no such setting{_meant(found[1])}; python -m hypo.run --cfg job lists them"
+        return f"{found[1]}: no such setting{_meant(found[1])}; {_takes(found[1], error)}"
     if _NO_OPTION in text:
         return "a config group takes the name of one option, not null; python -m hypo.run --help lists them"
     return text
+
+
+def _takes(key: str, error: BaseException) -> str:
+    """What can be set beside `key`, which omegaconf's own error, somewhere among the causes, knows."""
+    beside: BaseException | None = error
+    while beside is not None and getattr(beside, "parent_node", None) is None:
+        beside = beside.__cause__
+    if beside is None or "." not in key:
+        return "python -m hypo.run --cfg job lists them"
+    known = (str(name) for name in getattr(beside, "parent_node") if name != "_target_")  # noqa: B009
+    return f"{key.rpartition('.')[0]} takes {', '.join(known)}"
 
 
 def _meant(key: str) -> str:

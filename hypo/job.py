@@ -1,42 +1,21 @@
-"""An experiment and its run directory: attempted once, never twice at the same time, with an honest status."""
+"""An experiment with its place on disk: one cell of a sweep, or the only one."""
 
 from __future__ import annotations
 
-import os
 import re
-import socket
-import traceback
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from hypo.device import resolve
-from hypo.environment import environment
-from hypo.errors import DivergedError, InputError, LockedError
-from hypo.experiment import Experiment, Observer
+from hypo.errors import InputError
+from hypo.experiment import Experiment
 from hypo.identity import GROUPS, SCHEMA, run_id
-from hypo.run_directory import RunDirectory, now
-from hypo.settings import build
-from hypo.tracking import Mirror, Tracking
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an attempt ended.
-
-    Attributes:
-        state: "done", "failed", or "running" when another process has the run.
-        reason: one line, where it is not done.
-        trained: whether this attempt did any work, or found the result there.
-    """
-
-    state: str
-    reason: str | None = None
-    trained: bool = True
+from hypo.run_directory import RunDirectory
+from hypo.settings import build, describe
+from hypo.tracking import Tracking
 
 
 @dataclass(frozen=True)
@@ -76,142 +55,90 @@ class Job:
         return _file_name([config["defense"]["name"], *weight, threat, f"s{config['seed']}"])
 
     @property
+    def directory_name(self) -> str:
+        """What a new run directory is called."""
+        return f"{self.name}-{self.run_id}"
+
+    @property
     def directory(self) -> RunDirectory:
         """Where the run lies, or will; the run id alone decides, so that another name finds it too."""
-        if self.runs.is_dir():
-            for path in self.runs.glob(f"*-{self.run_id}"):
-                return RunDirectory(path)
-        return RunDirectory(self.runs / f"{self.name}-{self.run_id}")
+        new = self.runs / self.directory_name
+        if new.is_dir() or not self.runs.is_dir():
+            return RunDirectory(new)
+        others = _by_run_id(self.runs, self.runs.stat().st_mtime_ns)
+        return RunDirectory(others.get(self.run_id, new))
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """All that another process needs to run this, as plain data; `from_record` is the way back."""
+        return {
+            "directory": self.directory.path.name,
+            "config": {"schema": SCHEMA, "run_id": self.run_id, "name": self.name, **self.config},
+            "command": self.command,
+        }
+
+    @cached_property
+    def prerequisites(self) -> tuple[Job, ...]:
+        """The runs whose models this one needs: jobs like any other, labelled alike where nothing differs."""
+        return tuple(self._needing(experiment) for experiment in self.experiment.prerequisites)
 
     def create(self) -> None:
         """Make the run directory, with the config frozen in it."""
-        config = {"schema": SCHEMA, "run_id": self.run_id, "name": self.name, **self.config}
-        self.directory.create(config, self.command)
+        self.directory.create(self.record["config"], self.command)
 
-    def attempt(self, observer: Observer, group: str | None = None, *, wait: bool = False) -> Outcome:
-        """Run what is missing of this job, which has been created; its own failures become an outcome.
+    def _needing(self, experiment: Experiment) -> Job:
+        """The job of `experiment`, which shares most of its settings with this one."""
+        lambda_ = getattr(experiment.defense, "lambda_", None)
+        config, changed = dict(self.config), []
+        for group in GROUPS:
+            component = getattr(experiment, group)
+            if component != getattr(self.experiment, group):
+                # An option and the module of its class have the same name.
+                name = type(component).__module__.rpartition(".")[2]
+                config[group] = {"name": name, **describe(component)}
+                changed.append(f"{group}={name}")
+        for key, value in (("lambda", lambda_), ("seed", experiment.seed)):
+            if value != config[key]:
+                config[key] = value
+                changed += [] if value is None else [f"{key}={value}"]
+        keys = {"lambda", *(setting.partition("=")[0] for setting in changed)}
 
-        Args:
-            group: the sweep it belongs to, for W&B.
-            wait: when another process has the run, wait until it is done with it.
+        def stays(word: str) -> bool:
+            # A setting inside a group that is another now goes with it.
+            return word.lstrip("+").partition("=")[0].partition(".")[0] not in keys
 
-        Raises:
-            KeyboardInterrupt, SystemExit: after noting it in the status.
-        """
-        directory = self.directory
-        try:
-            directory.config()
-            with directory.lock(wait=wait):
-                if directory.result() is not None:
-                    return Outcome("done", trained=False)
-                return self._attempt(directory, observer, group)
-        except LockedError as error:
-            return Outcome("running", str(error))
-        except InputError as error:
-            return Outcome("failed", str(error))
-        except OSError as error:
-            # Not even the status can be written: say so here, and leave the other jobs their chance.
-            return Outcome("failed", f"{directory}: cannot be written: {error.strerror or error}")
-
-    def _attempt(self, directory: RunDirectory, observer: Observer, group: str | None) -> Outcome:
-        attempts = [
-            *directory.status().get("attempts", []),
-            {"host": socket.gethostname(), "pid": os.getpid(), "started_at": now()},
-        ]
-
-        def end(state: str, reason: str | None = None, trace: str | None = None) -> Outcome:
-            attempts[-1] |= {"ended_at": now(), "outcome": state, "reason": reason}
-            directory.update_status(
-                state=state, reason=reason, traceback=trace, finished_at=now(), attempts=attempts
-            )
-            return Outcome(state, reason)
-
-        mirror: Mirror | None = None
-        try:
-            directory.update_status(
-                state="running",
-                reason=None,
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                started_at=now(),
-                finished_at=None,
-                epochs=self.experiment.recipe.epochs,
-                attempts=attempts,
-            )
-            directory.save_environment(environment(resolve(self.experiment.device)))
-            mirror = self.tracking.start(
-                directory.path,
-                run_id=self.run_id,
-                name=self.label,
-                group=group,
-                tags=[self.config["defense"]["name"], self.config["dataset"]["name"]],
-                config=directory.config(),
-            )
-            shares = self.experiment.run(directory, _Recorder(directory, mirror, observer))
-            directory.save_result(self.run_id, shares)
-            mirror.finish({name: share.value for name, share in shares.items()})
-            return end("done")
-        except (KeyboardInterrupt, SystemExit) as stop:
-            end("interrupted", "terminated" if isinstance(stop, SystemExit) else "interrupted by the user")
-            raise
-        except InputError as error:
-            return end("failed", str(error))
-        except DivergedError as error:
-            return end("failed", f"diverged: {error}{self._at_lambda()}")
-        except torch.OutOfMemoryError as error:
-            return end("failed", f"out of memory: {str(error).splitlines()[0]}")
-        except Exception as error:
-            # Whatever it was, the other jobs of the sweep go on; the traceback stays in status.json.
-            text = " ".join(f"{type(error).__name__}: {error}".split())
-            return end("failed", text, traceback.format_exc())
-        finally:
-            if mirror is not None and directory.status().get("state") != "done":
-                mirror.finish({}, exit_code=1)
-
-    def _at_lambda(self) -> str:
-        lambda_ = getattr(self.experiment.defense, "lambda_", None)
-        return "" if lambda_ is None else f" (lambda={lambda_:g})"
+        typed = [word for word in shlex.split(self.command) if stays(word)]
+        return Job(experiment, config, shlex.join([*typed, *changed]), self.runs, self.tracking)
 
 
-def reopen(path: Path) -> Job:
-    """The job that a run directory's frozen config describes: what another process is given to run.
+def from_record(record: Mapping[str, Any], runs: Path) -> Job:
+    """The job that `record` describes, in the folder `runs`: what another process is given to run.
 
     Raises:
         InputError: when the config cannot be read, or no longer gives its run id because the data changed.
     """
-    directory = RunDirectory(path)
-    config = directory.config()
+    config = record["config"]
     components = {group: build(config[group], group) for group in GROUPS}
     job = Job(
         experiment=Experiment(**components, seed=config["seed"], device=config["device"]),
         config={key: value for key, value in config.items() if key not in ("schema", "run_id", "name")},
-        command=directory.status().get("command", ""),
-        runs=path.parent,
+        command=record["command"],
+        runs=runs,
         tracking=build(config["tracking"], "tracking"),
     )
     if job.run_id != config["run_id"]:
         raise InputError(
-            f"{path}: its data or the code changed since it was planned; its run id is now {job.run_id}"
+            f"{job.runs / record['directory']}: its data or the code changed since it was planned; "
+            f"its run id is now {job.run_id}"
         )
     return job
 
 
+@lru_cache(maxsize=2)
+def _by_run_id(runs: Path, changed_at: int) -> dict[str, Path]:
+    """The run directories in `runs` as it was at `changed_at`, by run id; listed once for a whole sweep."""
+    return {path.name.rpartition("-")[2]: path for path in runs.iterdir()}
+
+
 def _file_name(parts: Sequence[str]) -> str:
     return re.sub(r"[^\w.+-]", "_", "-".join(parts))
-
-
-@dataclass(frozen=True)
-class _Recorder:
-    """An observer that writes the status and the mirror before it tells the next observer."""
-
-    directory: RunDirectory
-    mirror: Mirror
-    observer: Observer
-
-    def epoch(self, row: dict[str, float], epochs: int) -> None:
-        self.directory.update_status(epoch=int(row["epoch"]))
-        self.mirror.log(row)
-        self.observer.epoch(row, epochs)
-
-    def evaluating(self, done: int, total: int) -> None:
-        self.observer.evaluating(done, total)

@@ -8,9 +8,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,38 +17,53 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+from hypo import run_status
 from hypo.architectures.normalised import Normalised
-from hypo.atomic import Lock, write_atomically
+from hypo.atomic import write_atomically
 from hypo.errors import InputError
 from hypo.identity import GROUPS, SCHEMA
+from hypo.lock import Claim, Lock
+from hypo.outcome import Outcome
 from hypo.risks import Flags, Share
+from hypo.run_status import to_json
 from hypo.settings import build, describe
 
 
 class RunDirectory:
-    """One run's folder, `<readable name>-<run id>`. Files of a higher layer's choosing may lie beside these."""
+    """One run's folder, `<readable name>-<run id>`. Files of a higher layer's choosing may lie beside these.
+
+    While `lock` is held, every write makes sure that it still is: LockedError when a newer attempt took over.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock: Lock | None = None
 
     def __str__(self) -> str:
         return str(self.path)
 
     def create(self, config: Mapping[str, Any], command: str) -> None:
-        """Write config.yaml and a status "queued", where there is none yet."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            if not (self.path / "config.yaml").exists():
-                text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
-                write_atomically(self.path / "config.yaml", text.encode())
-            if not (self.path / "status.json").exists():
-                self.update_status(state="queued", reason=None, command=command, queued_at=now())
-        except OSError as error:
-            raise InputError(f"output_dir: cannot write {self.path}: {error.strerror or error}") from None
+        """Write config.yaml and a status "queued", where there is none yet; InputError when that cannot be."""
+        run_status.create(self.path, config, command)
 
-    def lock(self, *, wait: bool = False) -> Lock:
-        """A context that only one process can be in; LockedError, or with `wait` patience, when another is."""
-        return Lock(self.path / ".lock", wait=wait)
+    def save_config(self, config: Mapping[str, Any]) -> None:
+        """Write config.yaml."""
+        run_status.write_config(self.path, config, self._may_write)
+
+    @contextmanager
+    def lock(self, claim: Claim | None = None) -> Iterator[None]:
+        """A context that only one process can be in; LockedError, or with `wait` patience, when another is.
+
+        What a process that was killed had begun to write is removed.
+        """
+        with Lock(self.path / ".lock", claim) as self._lock:
+            try:
+                for pattern in (".checkpoint.pt.*", ".model.safetensors.*", ".examples.parquet.*"):
+                    for begun in self.path.glob(pattern):
+                        begun.unlink(missing_ok=True)
+                yield
+            finally:
+                self._lock = None
 
     def config(self) -> dict[str, Any]:
         """config.yaml; InputError when it is broken or of another schema version."""
@@ -65,32 +79,30 @@ class RunDirectory:
 
     def status(self) -> dict[str, Any]:
         """status.json, or an empty one where there is none that can be read."""
-        try:
-            status = json.loads((self.path / "status.json").read_text())
-        except (OSError, ValueError):
-            return {}
-        return status if isinstance(status, dict) else {}
+        return run_status.read(self.path)
 
     def update_status(self, **changes: Any) -> None:
         """Change entries of status.json; the time is noted as `updated_at`."""
-        status = {"schema": SCHEMA, **self.status(), **changes, "updated_at": now()}
-        write_atomically(self.path / "status.json", _json(status), durable=False)
+        run_status.update(self.path, changes, self._may_write)
+
+    def end_attempt(self, outcome: Outcome, **more: Any) -> None:
+        """Note in status.json how the attempt that is running ended."""
+        self.update_status(**run_status.ended(self.path, outcome), **more)
 
     def save_environment(self, environment: Mapping[str, Any]) -> None:
         """Write environment.json."""
-        write_atomically(self.path / "environment.json", _json(environment))
+        self._write("environment.json", to_json(environment))
 
     def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         """Write checkpoint.pt, keeping its predecessor, and the history in it as history.csv."""
         buffer = io.BytesIO()
         torch.save({"schema": SCHEMA, **checkpoint}, buffer)
-        path = self.path / "checkpoint.pt"
-        write_atomically(path, buffer.getbuffer(), keep=self.path / "checkpoint.previous.pt")
+        self._write("checkpoint.pt", buffer.getbuffer(), keep=self.path / "checkpoint.previous.pt")
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(checkpoint["history"][0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(checkpoint["history"])
-        write_atomically(self.path / "history.csv", text.getvalue().encode(), durable=False)
+        self._write("history.csv", text.getvalue().encode(), durable=False)
 
     def load_checkpoint(self, device: torch.device) -> dict[str, Any] | None:
         """The newest checkpoint, or None; InputError when it cannot be read."""
@@ -117,7 +129,7 @@ class RunDirectory:
         tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
         # One entry, because safetensors writes several in any order, and equal models would be unequal files.
         metadata = {"interface": json.dumps({"shape": list(shape), "classes": classes})}
-        write_atomically(self.path / "model.safetensors", save(tensors, metadata))
+        self._write("model.safetensors", save(tensors, metadata))
 
     def save_examples(self, flags: Flags) -> None:
         """Write examples.parquet: one row a test example."""
@@ -126,7 +138,7 @@ class RunDirectory:
         columns = ("example", "label", "clean_prediction", "correct", "adv", "hyp", "sta", "margin")
         buffer = io.BytesIO()
         pandas.DataFrame({name: getattr(flags, name) for name in columns}).to_parquet(buffer, index=False)
-        write_atomically(self.path / "examples.parquet", buffer.getbuffer())
+        self._write("examples.parquet", buffer.getbuffer())
 
     def save_result(self, run_id: str, shares: Mapping[str, Share]) -> None:
         """Write result.json, which is what makes a run done; so it comes last."""
@@ -138,7 +150,7 @@ class RunDirectory:
             "counts": {name: {"count": share.count, "of": share.of} for name, share in shares.items()},
             "intervals": {name: share.interval for name, share in shares.items()},
         }
-        write_atomically(self.path / "result.json", _json(result))
+        self._write("result.json", to_json(result))
         (self.path / "checkpoint.previous.pt").unlink(missing_ok=True)
 
     def result(self) -> dict[str, Any] | None:
@@ -160,6 +172,13 @@ class RunDirectory:
                 "move it away and repeat the command to evaluate again"
             )
         return result
+
+    def _write(self, name: str, content: bytes | memoryview, **how: Any) -> None:
+        write_atomically(self.path / name, content, may_write=self._may_write, **how)
+
+    def _may_write(self) -> None:
+        if self._lock is not None:
+            self._lock.check()
 
 
 def load_model(path: str | Path) -> nn.Module:
@@ -210,28 +229,10 @@ def load_test_data(path: str | Path) -> tuple[Tensor, Tensor]:
     return split.images.float() / data.maximum, split.labels
 
 
-def now() -> str:
-    """The time as ISO 8601 in UTC, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
-
-
 def _check_schema(path: Path, content: Any) -> None:
     schema = content.get("schema") if isinstance(content, Mapping) else None
     if schema != SCHEMA:
         raise InputError(f"{path}: has schema version {schema}, this version of hypo reads {SCHEMA}")
-
-
-def _json(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows no nan: null stands for it."""
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _one_line(error: Exception) -> str:

@@ -1,52 +1,93 @@
-"""`python -m hypo.worker`: run the run directories that standard input names, one after the other.
+"""A process that runs what it is told, one run after the other: the far end of a launcher's pool.
 
-A task is a line of JSON, `{"run": directory, "group": sweep id}`; its outcome is a line on standard output,
-`{"state": ..., "reason": ..., "trained": ...}`. All else that a run prints goes to `log.txt` in its directory.
+A task is `{"runs": folder, "record": as of `Job.record`, "group": sweep id}`, perhaps with "claim" and "before"
+(see `attempt`); the answer to it is an `Outcome`. All that a run prints goes to `log.txt` in its directory.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import queue
+import signal
 import sys
+import threading
 from collections.abc import Mapping
-from dataclasses import asdict
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from hypo import tracking
+from hypo.attempt import attempt
 from hypo.console import Lines
 from hypo.errors import InputError
-from hypo.job import Outcome, reopen
+from hypo.job import from_record
+from hypo.lock import Claim
+from hypo.outcome import STOPPED, Outcome
+from hypo.run_directory import RunDirectory
 
 
-def main() -> None:
-    """Serve until standard input ends; exits with 130 when interrupted."""
-    with os.fdopen(os.dup(1), "w") as answers:
-        try:
-            for line in sys.stdin:
-                outcome = run(json.loads(line))
-                print(json.dumps(asdict(outcome)), file=answers, flush=True)
-        except KeyboardInterrupt:
-            sys.exit(130)
-        finally:
-            tracking.close()
+def serve(connection: Connection) -> None:
+    """Answer tasks until the connection ends; exits with `STOPPED` when a signal says so.
+
+    When it ends in the middle of a run, whoever gave the tasks has died, and the run is stopped.
+    """
+    for number in (signal.SIGTERM, signal.SIGUSR2):
+        signal.signal(number, _stop)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in all that a shell starts behind it
+    tasks: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
+    idle = threading.Event()
+    idle.set()
+    threading.Thread(target=_receive, args=(connection, tasks, idle), daemon=True).start()
+    try:
+        while (task := tasks.get()) is not None:
+            outcome = run(task)
+            idle.set()
+            connection.send(outcome)
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)
+    except BrokenPipeError:
+        pass  # nobody is left to hear it, and the run's status says it too
+    finally:
+        tracking.close()
 
 
 def run(task: Mapping[str, Any]) -> Outcome:
-    """Attempt one run directory, with everything that is printed meanwhile appended to its log.txt."""
-    path = Path(task["run"])
-    log = os.open(path / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
+    """Attempt one run, with everything that is printed meanwhile appended to its log.txt."""
+    record, runs = task["record"], Path(task["runs"])
+    directory = RunDirectory(runs / record["directory"])
     try:
-        return reopen(path).attempt(Lines(Console(width=100)), task["group"])
-    except InputError as error:
-        return Outcome("failed", str(error))
+        directory.create(record["config"], record["command"])
+        log = os.open(directory.path / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(log)
+        job, observer = from_record(record, runs), Lines(Console(width=100))
+        return attempt(job, observer, task["group"], task.get("claim", Claim()), task.get("before"))
+    except (InputError, OSError) as error:
+        outcome = Outcome("failed", str(error), "bad data")
+        with suppress(OSError):  # then this is all that will be known of it
+            directory.end_attempt(outcome)
+        return outcome
 
 
-if __name__ == "__main__":
-    main()
+def _stop(number: int, frame: object) -> None:
+    for again in (signal.SIGTERM, signal.SIGUSR2):
+        signal.signal(again, signal.SIG_IGN)  # the status is being written
+    sys.exit(STOPPED)
+
+
+def _receive(
+    connection: Connection, tasks: queue.SimpleQueue[Mapping[str, Any] | None], idle: threading.Event
+) -> None:
+    try:
+        while True:
+            task = connection.recv()
+            idle.clear()
+            tasks.put(task)
+    except (EOFError, OSError):
+        if not idle.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+        tasks.put(None)

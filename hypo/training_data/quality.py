@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
 
 from hypo.datasets.images import ImageData
 
@@ -11,6 +15,10 @@ from hypo.datasets.images import ImageData
 class Quality:
     """The data set unchanged (Tao et al. 2022, Appendix A.3)."""
 
-    def prepare(self, data: ImageData) -> ImageData:
+    def prerequisites(self, experiment: Any) -> Sequence[Any]:
+        """None."""
+        return ()
+
+    def prepare(self, data: ImageData, experiment: Any, models: Sequence[nn.Module]) -> ImageData:
         """`data`, whose training split is used as it is."""
         return data

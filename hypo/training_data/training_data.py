@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from torch import nn
 
 from hypo.datasets.images import ImageData
 
@@ -10,6 +13,23 @@ from hypo.datasets.images import ImageData
 class TrainingData(Protocol):
     """What the frozen dataclass of a training data quality offers."""
 
-    def prepare(self, data: ImageData) -> ImageData:
-        """`data` with the training split that this quality makes of it; the test split is never changed."""
+    def prerequisites(self, experiment: Any) -> Sequence[Any]:
+        """The experiments that are to be done first, because their models are needed here.
+
+        Args:
+            experiment: the `Experiment` that is trained on this; `dataclasses.replace` makes others of it.
+        """
+        ...
+
+    def prepare(self, data: ImageData, experiment: Any, models: Sequence[nn.Module]) -> ImageData:
+        """`data` with the training split that this quality makes of it.
+
+        The test split and the normalisation stay what they are. Should the images be stored in other steps
+        (`ImageData.maximum`), those of the test split are the same floats in [0, 1] as before, bit by bit.
+
+        Args:
+            experiment: the `Experiment` that is trained on this: its threat model, its device.
+            models: the trained models of `prerequisites`, in its order, on the CPU and in `eval()` mode; from
+                (batch, channels, height, width) images in [0, 1] to logits.
+        """
         ...
