@@ -1,4 +1,4 @@
-"""The digits sweep in one process, and in a pool of them, against a process for each of its jobs."""
+"""The digits sweep with the launchers of one machine, against Hydra's own and against a process for each job."""
 
 from __future__ import annotations
 
@@ -20,36 +20,45 @@ DEFENSES = ("thrm", "trades")
 
 
 def measure(repetitions: int) -> None:
-    """Run all three, each time into fresh folders, and print the ratios."""
+    """Run all of them, each time into fresh folders, and print the ratios."""
     print(
         f"\nThe digits sweep, {len(DEFENSES) * len(LAMBDAS)} jobs, on the device that a job chooses itself,"
         " start-up included"
     )
     candidates: dict[str, Callable[[], None]] = {
         "a process a job": _process_per_job,
+        "Hydra's basic launcher": _basic,
         "one process": partial(_launcher, "sequential"),
         "a worker for each core": partial(_launcher, "local"),
     }
     timings = alternate(candidates, repetitions, torch.device("cpu"))
     for ours in ("one process", "a worker for each core"):
-        print(f"  a process a job / {ours}: time {ratio(timings, 'a process a job', ours)}")
+        for other in ("a process a job", "Hydra's basic launcher"):
+            print(f"  {other} / {ours}: time {ratio(timings, other, ours)}")
 
 
 def _launcher(name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         sweep = (f"defense={','.join(DEFENSES)}", "lambda=0,1,5,...,100")
-        _run("-m", *sweep, f"hydra/launcher={name}", f"output_dir={folder}")
+        _run("hypo.run", "-m", *sweep, f"hydra/launcher={name}", f"output_dir={folder}")
+
+
+def _basic() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        sweep = (f"defense={','.join(DEFENSES)}", f"lambda={','.join(map(str, LAMBDAS))}")
+        plugins = ("hydra/launcher=basic", "hydra/sweeper=basic")
+        _run("benchmarks.basic", "-m", *sweep, *plugins, f"output_dir={folder}/outputs", f"hydra.sweep.dir={folder}")
 
 
 def _process_per_job() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for defense in DEFENSES:
             for lambda_ in LAMBDAS:
-                _run(f"defense={defense}", f"lambda={lambda_}", f"output_dir={folder}")
+                _run("hypo.run", f"defense={defense}", f"lambda={lambda_}", f"output_dir={folder}")
 
 
-def _run(*arguments: str) -> None:
-    command = [sys.executable, "-m", "hypo.run", *arguments]
+def _run(module: str, *arguments: str) -> None:
+    command = [sys.executable, "-m", module, *arguments]
     root = Path(hypo.__file__).parents[1]
     finished = subprocess.run(command, cwd=root, capture_output=True, text=True)
     if finished.returncode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 from functools import lru_cache
@@ -43,9 +44,15 @@ def _versions() -> dict[str, str | None]:
 
 
 @lru_cache(maxsize=1)
-def _code() -> dict[str, str | bool | None]:
-    """Commit of the code and whether the working tree differs from it; None for both outside a checkout."""
+def _code() -> dict[str, Any]:
+    """Commit of the code and whether the working tree differs from it; None for both outside a checkout.
+
+    A snapshot of the code says it of where it was taken, and with it the difference.
+    """
     root = Path(hypo.__file__).parent.parent
+    if (root / ".snapshot.json").exists():
+        origin = json.loads((root / ".snapshot.json").read_text())
+        return {"snapshot": True, **{key: origin[key] for key in ("commit", "dirty", "diff", "untracked")}}
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(root), *arguments]

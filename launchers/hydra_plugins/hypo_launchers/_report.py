@@ -11,9 +11,12 @@ from hydra_plugins.hypo_launchers._sweep import Sweep
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from hypo.attempt import attempt
 from hypo.console import bars
 from hypo.experiment import Observer
-from hypo.job import Job, Outcome
+from hypo.job import Job
+from hypo.lock import Claim
+from hypo.outcome import Outcome
 
 
 @dataclass
@@ -33,13 +36,18 @@ class Report:
 
     def plan(self, missing: Sequence[Job], how: str = "one after the other") -> None:
         """Print what is done and what will run."""
-        self._missing = len(missing)
-        cells, jobs = len(self.sweep.cells), len(self.sweep.jobs)
-        duplicates = f" ({cells - jobs} typed twice)" if cells > jobs else ""
-        self._line(
-            f"Sweep {self.sweep.sweep_id}: {jobs} jobs{duplicates}, "
+        self.expect(len(missing))
+        jobs, typed = len(self.sweep.jobs), set(self.sweep.cells)
+        counts = {"typed twice": len(self.sweep.cells) - len(typed), "needed by others first": jobs - len(typed)}
+        extra = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        self.line(
+            f"Sweep {self.sweep.sweep_id}: {jobs} jobs{f' ({extra})' if extra else ''}, "
             f"{jobs - len(missing)} done, {len(missing)} to run{f', {how}' if missing else ''}"
         )
+
+    def expect(self, runs: int) -> None:
+        """Say how many runs `finished` will be told of."""
+        self._missing = runs
 
     @contextmanager
     def watching(self, missing: Sequence[Job]) -> Iterator[Observer]:
@@ -55,7 +63,7 @@ class Report:
         result = job.directory.result() if outcome.state == "done" else None
         if outcome.state == "running":
             self._elsewhere.append(job)
-            self._line(f"        {job.name}  is being run by another process; its result is awaited at the end")
+            self.line(f"        {job.name}  is being run by another process; its result is awaited at the end")
             return
         self._finished += 1
         if result is None:
@@ -64,13 +72,13 @@ class Report:
             hypocritical = result["R_hyp_minus"]
             shown = "–" if hypocritical is None else f"{100 * hypocritical:.2f}"
             text = f"R_nat {100 * result['R_nat']:.2f}  R_hyp⁻ {shown}"
-        self._line(f"{self._finished:>3} of {self._missing}  {job.name}  {text}")
+        self.line(f"{self._finished:>3} of {self._missing}  {job.name}  {text}")
 
     def end(self) -> None:
         """Await what other processes run, print the table, and save the curve beside sweep.json."""
         for job in self._elsewhere:
-            self.finished(job, job.attempt(_Silent(), self.sweep.sweep_id, wait=True))
-        self.failed = {job.run_id for job in self.sweep.missing()}
+            self.finished(job, attempt(job, _Silent(), self.sweep.sweep_id, Claim(wait=True)))
+        self.failed = {job.run_id for job in self.sweep.missing(retry_failed=True)}
         from analysis.collect import collect
         from analysis.curves import save, tradeoff_figure
         from analysis.tables import print_table
@@ -80,8 +88,8 @@ class Report:
         figure = tradeoff_figure(frame)
         for suffix in ("png", "pdf", "svg"):
             save(figure, self.sweep.directory / f"tradeoff.{suffix}")
-        self._line(f"Table and curve: python -m analysis tables {self.sweep.directory}")
-        self._line(f"The curve lies in {self.sweep.directory}/tradeoff.png (also .pdf, .svg)")
+        self.line(f"Table and curve: python -m analysis tables {self.sweep.directory}")
+        self.line(f"The curve lies in {self.sweep.directory}/tradeoff.png (also .pdf, .svg)")
 
     def returns(self, job_overrides: Sequence[Sequence[str]]) -> list[JobReturn]:
         """What Hydra is told about each combination that was typed."""
@@ -93,7 +101,8 @@ class Report:
             for overrides, run_id in zip(job_overrides, self.sweep.cells, strict=True)
         ]
 
-    def _line(self, text: str) -> None:
+    def line(self, text: str) -> None:
+        """Print a line as it is."""
         self.console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 

@@ -1,22 +1,21 @@
-"""A sweep as all launchers see it: composed and checked as a whole, each run once."""
+"""A sweep as all launchers see it: composed and checked as a whole, each run once, what others need first."""
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from hydra.core.config_loader import ConfigLoader
+from hydra_plugins.hypo_launchers._compose import Composer
 from omegaconf import DictConfig
 
-from hypo.atomic import write_atomically
-from hypo.config import job_from_config
+from hypo import run_status, sweep_directory
 from hypo.errors import InputError
-from hypo.identity import SCHEMA, short_hash
+from hypo.identity import short_hash
 from hypo.job import Job
 
 
@@ -25,7 +24,7 @@ class Sweep:
     """The jobs of one sweep.
 
     Attributes:
-        jobs: each run once, in the order typed.
+        jobs: each run once, in the order typed, and before each run the prerequisites that it needs.
         cells: the run id of each combination that was typed, duplicates included.
     """
 
@@ -42,25 +41,33 @@ class Sweep:
         """Where the sweep's own files lie."""
         return self.jobs[0].runs.parent / "sweeps" / self.sweep_id
 
-    def missing(self) -> list[Job]:
-        """The jobs that have no valid result yet; one that is there and broken is not overwritten, but fails."""
-        return [job for job in self.jobs if not is_done(job)]
+    def missing(self, retry_failed: bool) -> list[Job]:
+        """The jobs that have no valid result yet; one that is there and broken is not overwritten, but fails.
+
+        Args:
+            retry_failed: whether those that failed before are among them.
+        """
+        return [job for job in self.jobs if not is_done(job) and (retry_failed or not has_failed(job))]
 
     def create(self) -> None:
-        """Freeze every job's config in its run directory, and write down which runs belong together."""
+        """Write down which runs belong together, with every config as it was composed."""
+        asked_for = set(self.cells)
+        records: dict[bool, list[Any]] = {True: [], False: []}
         for job in self.jobs:
-            job.create()
-        content = {
-            "schema": SCHEMA,
-            "sweep_id": self.sweep_id,
-            "command": shlex.join(["python", "-m", "hypo.run", *sys.argv[1:]]),
-            "runs": [job.directory.path.name for job in self.jobs],
-        }
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.directory / "sweep.json", (json.dumps(content, indent=2) + "\n").encode())
-        except OSError as error:
-            raise InputError(f"output_dir: cannot write {self.directory}: {error.strerror or error}") from None
+            records[job.run_id in asked_for].append(job.record)
+        command = shlex.join(["python", "-m", "hypo.run", *sys.argv[1:]])
+        sweep_directory.write(self.directory, command, records[True], prerequisites=records[False])
+
+
+def waves(jobs: Sequence[Job]) -> list[list[Job]]:
+    """`jobs` in groups: no job needs another of its own group or of a later one."""
+    depth: dict[str, int] = {}
+    groups: list[list[Job]] = []
+    for job in jobs:
+        depth[job.run_id] = 1 + max((depth.get(needed.run_id, -1) for needed in job.prerequisites), default=-1)
+        groups.extend([] for _ in range(1 + depth[job.run_id] - len(groups)))
+        groups[depth[job.run_id]].append(job)
+    return groups
 
 
 def is_done(job: Job) -> bool:
@@ -71,28 +78,38 @@ def is_done(job: Job) -> bool:
         return False
 
 
-def compose(loader: ConfigLoader, master: DictConfig, grid: Sequence[Sequence[str]]) -> Sweep:
+def has_failed(job: Job) -> bool:
+    """Whether its last attempt failed, so that only a new one can change that."""
+    return run_status.read(job.directory.path).get("state") == "failed"
+
+
+def compose(loader: Any, master: DictConfig, grid: Sequence[Sequence[str]]) -> Sweep:
     """Compose and check every job of a sweep, before any of them starts.
 
     Raises:
         InputError: for the first cell that is wrong, naming the setting and the cell.
     """
-    jobs = list(_jobs(loader, master, grid))
-    folders = {job.runs.parent for job in jobs}
+    composer = Composer(loader, master)
+    cells: list[str] = []
+    distinct: dict[str, Job] = {}
+    folders: set[Path] = set()
+    for overrides in grid:
+        try:
+            job = composer.job(overrides)
+            for planned in _with_prerequisites(job):
+                if planned.run_id not in distinct:
+                    planned.experiment.check()
+                    distinct[planned.run_id] = planned
+        except InputError as error:
+            raise InputError(f"{error} (in the job {' '.join(overrides)})") from None
+        cells.append(job.run_id)
+        folders.add(job.runs.parent)
     if len(folders) > 1:
         raise InputError(f"output_dir: a sweep has one, got {', '.join(map(str, sorted(folders)))}")
-    distinct: dict[str, Job] = {}
-    for job in jobs:
-        distinct.setdefault(job.run_id, job)
-    return Sweep(tuple(distinct.values()), cells=tuple(job.run_id for job in jobs))
+    return Sweep(tuple(distinct.values()), tuple(cells))
 
 
-def _jobs(loader: ConfigLoader, master: DictConfig, grid: Sequence[Sequence[str]]) -> Iterator[Job]:
-    for cell in grid:
-        config = loader.load_sweep_config(master, list(cell))
-        try:
-            job = job_from_config(config, config.hydra.runtime.choices, config.hydra.overrides.task)
-            job.experiment.check()
-        except InputError as error:
-            raise InputError(f"{error} (in the job {' '.join(cell)})") from None
-        yield job
+def _with_prerequisites(job: Job) -> Iterator[Job]:
+    for needed in job.prerequisites:
+        yield from _with_prerequisites(needed)
+    yield job

@@ -17,12 +17,18 @@ class LocalLauncher(Launcher):
         workers: how many processes; None takes one for each run that the GPUs hold, else one for each core.
         gpus: indices of the GPUs; None takes all that are there.
         runs_per_gpu: how many runs share a GPU.
+        retry_failed: whether jobs that failed before are tried again.
     """
 
     def __init__(
-        self, workers: int | None = None, gpus: Sequence[int] | None = None, runs_per_gpu: int = 1
+        self,
+        workers: int | None = None,
+        gpus: Sequence[int] | None = None,
+        runs_per_gpu: int = 1,
+        retry_failed: bool = True,
     ) -> None:
         self._workers, self._gpus, self._runs_per_gpu = workers, gpus, runs_per_gpu
+        self._retry_failed = retry_failed
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Remember what to compose jobs from; the task itself is not used, workers run frozen configs."""
@@ -32,18 +38,30 @@ class LocalLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run the sweep and print plan, progress, table and curve."""
         # Imported here because Hydra imports this module at every start, whatever is launched.
-        from hydra_plugins.hypo_launchers._pool import Pool
-        from hydra_plugins.hypo_launchers._report import Report
-        from hydra_plugins.hypo_launchers._sweep import compose
+        from hydra_plugins.hypo_launchers._pool import Pool, warm_up
 
+        warm_up()  # while this process imports and composes
+        from hydra_plugins.hypo_launchers._report import Report
+        from hydra_plugins.hypo_launchers._sweep import compose, waves
+
+        from hypo import checks
+
+        retry_failed = checks.choice("hydra.launcher.retry_failed", self._retry_failed, (True, False))
         environments = self._environments()
         sweep = compose(self._loader, self._config, job_overrides)
-        missing = sweep.missing()
+        missing = sweep.missing(retry_failed)
         sweep.create()
         report = Report(sweep)
         report.plan(missing, f"{min(len(environments), len(missing))} at a time")
-        for job, outcome in Pool(environments[: len(missing)]).run(missing, sweep.sweep_id):
-            report.finished(job, outcome)
+        with Pool(environments[: len(missing)]) as pool:
+            for wave in waves(missing):
+                jobs = {job.run_id: job for job in wave}
+                tasks = [
+                    {"runs": str(job.runs.resolve()), "record": job.record, "group": sweep.sweep_id}
+                    for job in wave
+                ]
+                for task, outcome in pool.run(tasks):
+                    report.finished(jobs[task["record"]["config"]["run_id"]], outcome)
         report.end()
         return report.returns(job_overrides)
 

@@ -11,7 +11,14 @@ from omegaconf import DictConfig
 
 
 class SequentialLauncher(Launcher):
-    """Checks and plans the whole sweep, then runs what is missing; a failed job leaves the others alone."""
+    """Checks and plans the whole sweep, then runs what is missing; a failed job leaves the others alone.
+
+    Attributes:
+        retry_failed: whether jobs that failed before are tried again.
+    """
+
+    def __init__(self, retry_failed: bool = True) -> None:
+        self._retry_failed = retry_failed
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Remember what to compose jobs from; the task itself is not used, jobs are run directly."""
@@ -24,13 +31,17 @@ class SequentialLauncher(Launcher):
         from hydra_plugins.hypo_launchers._report import Report
         from hydra_plugins.hypo_launchers._sweep import compose
 
+        from hypo import checks
+        from hypo.attempt import attempt
+
+        retry_failed = checks.choice("hydra.launcher.retry_failed", self._retry_failed, (True, False))
         sweep = compose(self._loader, self._config, job_overrides)
-        missing = sweep.missing()
+        missing = sweep.missing(retry_failed)
         sweep.create()
         report = Report(sweep)
         report.plan(missing)
         with report.watching(missing) as observer:
             for job in missing:
-                report.finished(job, job.attempt(observer, group=sweep.sweep_id))
+                report.finished(job, attempt(job, observer, group=sweep.sweep_id))
         report.end()
         return report.returns(job_overrides)

@@ -1,0 +1,33 @@
+"""`python -m benchmarks.basic -m …`: jobs of hypo under Hydra's own basic launcher and sweeper, one after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+
+import hypo
+
+_CONFIG = Path(hypo.__file__).parents[1] / "conf"
+
+
+@hydra.main(version_base="1.3", config_path=str(_CONFIG), config_name="config")
+def run(config: DictConfig) -> None:
+    """One job, in the process that runs them all."""
+    from hypo.attempt import attempt
+    from hypo.config import job_from_config
+    from hypo.console import Lines
+
+    chosen = HydraConfig.get()
+    job = job_from_config(config, chosen.runtime.choices, chosen.overrides.task)
+    job.experiment.check()
+    job.create()
+    outcome = attempt(job, Lines(Console()))
+    assert outcome.state == "done", outcome.reason
+
+
+if __name__ == "__main__":
+    run()
