@@ -91,7 +91,8 @@ def _read_run(directory: Path, planned: Record) -> dict[str, Any]:
     status, status_fault = _load(directory / "status.json")
     result, result_fault = _load(directory / "result.json")
     metrics: dict[str, float] = {}
-    if not directory.is_dir() and planned:
+    begun = any((directory / name).exists() for name in ("status.json", "result.json"))
+    if planned and not begun:
         config, status = dict(planned["config"]), {"command": planned["command"]}
         state, reason = "queued", "queued"
     elif not directory.is_dir():

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.basic -m …`: jobs of hypo under Hydra's own basic launcher and sweeper, one after the other."""
+"""`python -m benchmarks.basic -m …`: jobs of hypo under Hydra's own basic launcher and sweeper."""
 
 from __future__ import annotations
 

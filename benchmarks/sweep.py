@@ -46,8 +46,8 @@ def _launcher(name: str) -> None:
 def _basic() -> None:
     with tempfile.TemporaryDirectory() as folder:
         sweep = (f"defense={','.join(DEFENSES)}", f"lambda={','.join(map(str, LAMBDAS))}")
-        plugins = ("hydra/launcher=basic", "hydra/sweeper=basic")
-        _run("benchmarks.basic", "-m", *sweep, *plugins, f"output_dir={folder}/outputs", f"hydra.sweep.dir={folder}")
+        plugins = ("hydra/launcher=basic", "hydra/sweeper=basic", f"hydra.sweep.dir={folder}")
+        _run("benchmarks.basic", "-m", *sweep, *plugins, f"output_dir={folder}/outputs")
 
 
 def _process_per_job() -> None:

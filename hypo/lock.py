@@ -27,6 +27,7 @@ BEAT_SECONDS = 15.0
 """How often a holder touches the lock file; its age is the time since the last sign of life."""
 
 _LOOK_AGAIN_SECONDS = 0.2
+_TRIES = 2
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Lock:
     def __init__(self, path: Path, claim: Claim | None = None) -> None:
         self._path, self._claim = path, claim or Claim()
         self._descriptor = -1
+        self._tries = 0
         self._token = secrets.token_hex(8)
         self._released = threading.Event()
 
@@ -86,7 +88,9 @@ class Lock:
             if takes_over is not None and holder(self._path).get("token") == takes_over:
                 self._replace()
                 return True
-            if self._claim.wait:
+            # Whoever only looks whether the lock is held (`is_held`) takes it for a moment.
+            self._tries += 1
+            if self._claim.wait or self._tries < _TRIES:
                 return False
             raise self._refusal("is being run") from None
         if not self._is_in_place():
@@ -145,7 +149,7 @@ def is_held(path: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # several may look at once
     except BlockingIOError:
         return True
     finally:

@@ -19,6 +19,9 @@ from hypo.identity import SCHEMA
 Record = Mapping[str, Any]
 """A planned run: `directory` (its name), `config` and `command`; see `Job.record`."""
 
+AT_WORK = ".at_work"
+"""A lock held by a process that goes through the sweep's runs one by one."""
+
 
 def write(directory: Path, command: str, records: Sequence[Record], prerequisites: Sequence[Record] = ()) -> None:
     """Write down a sweep that was composed and checked, and make the folder where its runs will lie.

@@ -28,15 +28,16 @@ from hypo.lock import Claim
 from hypo.outcome import STOPPED, Outcome
 from hypo.run_directory import RunDirectory
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+
 
 def serve(connection: Connection) -> None:
     """Answer tasks until the connection ends; exits with `STOPPED` when a signal says so.
 
     When it ends in the middle of a run, whoever gave the tasks has died, and the run is stopped.
     """
-    for number in (signal.SIGTERM, signal.SIGUSR2):
+    for number in _STOPPING:
         signal.signal(number, _stop)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in all that a shell starts behind it
     tasks: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
     idle = threading.Event()
     idle.set()
@@ -74,8 +75,10 @@ def run(task: Mapping[str, Any]) -> Outcome:
 
 
 def _stop(number: int, frame: object) -> None:
-    for again in (signal.SIGTERM, signal.SIGUSR2):
+    for again in _STOPPING:
         signal.signal(again, signal.SIG_IGN)  # the status is being written
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     sys.exit(STOPPED)
 
 

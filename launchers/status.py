@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Show or cancel a sweep and return the exit code: 0 complete, 1 not, 2 for wrong input, 130 for Ctrl-C."""
     replace_what_cannot_be_shown()
     options = _parser().parse_args(arguments)
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     try:
         sweep = planned_sweep(find_sweep(options.sweep))
         if options.watch:
@@ -146,7 +146,7 @@ def _show(sweep: PlannedSweep, moment: Moment, console: Console) -> None:
         _print(console, _heading(sweep, shared), Text(one_line(sweep.command), "dim"))
         console.print(table(cells, names))
     else:
-        heading = f"Sweep {sweep.folder.name}: {one_line(sweep.command)}"
+        heading = f"Sweep {sweep.sweep_id}: {one_line(sweep.command)}"
         _print(console, "\n".join([heading, *lines(cells, names)]))
     _print(console, counts(cells), *moment.notes)
     if any(cell.state in UNFINISHED for cell in cells):
@@ -173,7 +173,7 @@ def _page(sweep: PlannedSweep, moment: Moment, console: Console) -> RenderableTy
 
 
 def _heading(sweep: PlannedSweep, shared: str) -> Text:
-    return Text(f"Sweep {sweep.folder.name}  {shared}".rstrip(), "bold")
+    return Text(f"Sweep {sweep.sweep_id}  {shared}".rstrip(), "bold")
 
 
 def _print(console: Console, *texts: str | Text) -> None:

@@ -31,12 +31,14 @@ def job(runs: Path, experiment: Experiment | None = None, dataset: str = "stripe
     experiment = experiment or small_experiment(THRM)
     config: dict[str, Any] = {group: {"name": group, **describe(getattr(experiment, group))} for group in GROUPS}
     config["dataset"]["name"] = dataset
+    values = {"lambda": 3, "epsilon": 0.05, "seed": experiment.seed}
+    tracking = Tracking("disabled")
     created = Job(
         experiment=experiment,
-        config={**config, "lambda": 3, "epsilon": 0.05, "seed": experiment.seed},
+        config={**config, **values, "device": experiment.device, "tracking": describe(tracking)},
         command="python -m hypo.run",
         runs=runs,
-        tracking=Tracking("disabled"),
+        tracking=tracking,
     )
     created.create()
     return created

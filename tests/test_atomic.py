@@ -1,3 +1,5 @@
+"""Files that are whole or not there, whatever happens while they are written."""
+
 from __future__ import annotations
 
 import errno
@@ -9,64 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hypo.atomic import Lock, write_atomically
-from hypo.errors import LockedError
-
-HOLD = """
-import sys, pathlib
-from hypo.atomic import Lock
-with Lock(pathlib.Path(sys.argv[1])):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-def holder(path: Path) -> subprocess.Popen[str]:
-    """Another process that has the lock, until its input ends."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    return process
-
-
-def test_only_one_process_can_hold_a_lock_and_a_dead_one_cannot(tmp_path: Path) -> None:
-    path = tmp_path / ".lock"
-    with holder(path) as process:
-        with pytest.raises(LockedError, match=f"process {process.pid} on ") as error, Lock(path):
-            pass
-        assert str(tmp_path) in str(error.value)
-        process.kill()
-        process.wait()
-    with Lock(path):
-        pass
-
-
-def test_a_lock_is_free_after_its_context(tmp_path: Path) -> None:
-    path = tmp_path / ".lock"
-    for _ in range(2):
-        with pytest.raises(ZeroDivisionError), Lock(path):
-            raise ZeroDivisionError
-    with Lock(path), pytest.raises(LockedError), Lock(path):
-        pass
-
-
-def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
-    path = tmp_path / ".lock"
-    with Lock(path):
-        child = subprocess.Popen(
-            [sys.executable, "-c", "print('here', flush=True); input()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            close_fds=False,
-        )
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"here\n"
-    with child:
-        with Lock(path):
-            assert child.poll() is None
-        child.kill()
+from hypo.atomic import write_atomically
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -107,6 +52,21 @@ def test_a_failed_write_leaves_the_old_files(
     assert (path.read_bytes(), previous.read_bytes()) == (b"2", b"1")
 
 
+def test_a_write_that_is_forbidden_at_the_last_moment_changes_nothing(tmp_path: Path) -> None:
+    path, previous = tmp_path / "file", tmp_path / "file.previous"
+    write_atomically(path, b"1", keep=previous)
+    write_atomically(path, b"2", keep=previous)
+
+    def refuse() -> None:
+        assert len(os.listdir(tmp_path)) == 3  # all is written, and lies beside
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_atomically(path, b"3", keep=previous, may_write=refuse)
+    assert sorted(os.listdir(tmp_path)) == ["file", "file.previous"]
+    assert (path.read_bytes(), previous.read_bytes()) == (b"2", b"1")
+
+
 def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_atomically(tmp_path / "folder" / "file", b"content")
@@ -136,6 +96,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
 WRITE = """
 import sys, pathlib
 from hypo.atomic import write_atomically
+
 for number in range(200):
     write_atomically(pathlib.Path(sys.argv[1]), sys.argv[2].encode() * 50_000, durable=False)
 """

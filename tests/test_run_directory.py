@@ -16,6 +16,7 @@ from small_models import ConvolutionBatchNorm, Stripes, small_experiment
 
 from hypo.architectures.small_cnn import SmallCnn
 from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attempt import attempt
 from hypo.datasets.digits import Digits
 from hypo.errors import InputError
 from hypo.evaluation import Evaluation
@@ -38,7 +39,7 @@ def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             evaluation=Evaluation(ProjectedGradient(steps=2), test_limit=100),
         )
     finished = job(tmp_path_factory.mktemp("runs"), experiment)
-    assert finished.attempt(Silent()).state == "done"
+    assert attempt(finished, Silent()).state == "done"
     return finished.directory.path
 
 

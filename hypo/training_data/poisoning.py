@@ -53,12 +53,13 @@ class Poisoning:
         finer, device = data.finer(), resolve(experiment.device)
         train, _ = finer.train.limited(experiment.recipe.train_limit)
         random = generator(device, self.seed, "poisoning")
-        model.to(device, memory_format=torch.channels_last)
+        model.to(device).to(memory_format=torch.channels_last)
         parts = []
         with few_threads(model, BATCH):
-            for images, labels in zip(train.images.split(BATCH), train.labels.split(BATCH), strict=True):
-                goal = Targeted(((labels + 1) % len(data.classes)).to(device))
-                clean = images.to(device).float() / finer.maximum
+            for begin in range(0, len(train), BATCH):
+                labels = train.labels[begin : begin + BATCH].to(device)
+                clean = train.images[begin : begin + BATCH].to(device).float() / finer.maximum
+                goal = Targeted((labels + 1) % len(data.classes))
                 poisons = self.attack.last(model, clean, goal, experiment.threat_model, random)
                 parts.append((poisons * finer.maximum).round().to(torch.uint8).cpu())
         poisoned = torch.cat(parts).contiguous(memory_format=torch.channels_last)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from command_line import typed
 
-from benchmarks import evaluation, others, training
+from benchmarks import basic, evaluation, others, training
 from benchmarks.checkpoints import settings
 from benchmarks.evaluation import Found
 from benchmarks.measuring import alternate, ratio
@@ -92,3 +94,19 @@ def test_every_library_attacks_every_example_for_both_flags() -> None:
         with counting(model) as passes:
             library(others.Task(model, images, setting.data.test.labels[:8], 0.1, attack, batch=5))
         assert (passes.forward, passes.backward) == (2 * 8 * 4, 2 * 8 * 3)
+
+
+def test_the_jobs_under_hydras_own_launcher_are_those_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    short = ("recipe.epochs=1", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")
+    sweep = ("-m", "lambda=0,1", *short)
+    plugins = ("hydra/launcher=basic", "hydra/sweeper=basic", "output_dir=basic")
+    monkeypatch.setattr("sys.argv", ["benchmarks.basic", *sweep, *plugins])
+    basic.run()
+    assert typed(monkeypatch, capsys, *sweep, "output_dir=ours").code == 0
+    results = [sorted((tmp_path / folder / "runs").glob("*/result.json")) for folder in ("basic", "ours")]
+    assert [path.parent.name for path in results[0]] == [path.parent.name for path in results[1]]
+    assert [path.read_bytes() for path in results[0]] == [path.read_bytes() for path in results[1]]
+    assert len(results[0]) == 2

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas
 import pytest
 from command_line import Typed, typed
+from hydra_plugins.hypo_launchers._pool import Pool, Task
+
+from analysis.collect import collect
+from hypo.outcome import Outcome
+from hypo.run_status import read as status
 
 SHORT = ("recipe.epochs=1", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")
 
@@ -26,8 +30,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return lambda *arguments: typed(monkeypatch, capsys, "-m", *SHORT, *arguments)
 
 
-def status(path: Path) -> dict:
-    return json.loads((path / "status.json").read_text())
+def states(folder: Path) -> list[str]:
+    """The states of all runs of the one sweep, in its order."""
+    (sweep,) = (folder / "outputs" / "sweeps").iterdir()
+    return list(collect(sweep)["state"])
 
 
 def the_run(outputs: Path, seed: int) -> Path:
@@ -64,15 +70,35 @@ def test_a_failed_job_leaves_the_others_alone(run: Run) -> None:
 
 
 def test_workers_run_what_was_composed(run: Run, tmp_path: Path) -> None:
-    """A frozen config whose run id no longer fits is refused, not run under a wrong name."""
+    """Whatever was written into a run directory meanwhile: its name stands for the settings that were typed."""
     run("seed=0")
     path = the_run(tmp_path / "outputs", 0)
-    (path / "result.json").unlink()
+    result = (path / "result.json").read_bytes()
     config = (path / "config.yaml").read_text()
+    for name in ("result.json", "checkpoint.pt", "model.safetensors"):
+        (path / name).unlink()
     (path / "config.yaml").write_text(config.replace("epochs: 1", "epochs: 2"))
     typed = run("seed=0", "hydra/launcher=local")
-    assert typed.code == 1
-    assert "its data or the code changed since it was planned" in typed.out
+    assert typed.code == 0
+    assert (path / "config.yaml").read_text() == config
+    assert (path / "result.json").read_bytes() == result
+    assert status(path)["epochs"] == 1
+
+
+def test_a_planned_run_has_no_directory_until_it_starts(run: Run, tmp_path: Path) -> None:
+    planned: list[int] = []
+
+    def look(self: Pool, tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
+        planned.append(len(list((tmp_path / "outputs" / "runs").iterdir())))
+        assert states(tmp_path) == ["queued"] * 3
+        yield from whole(self, tasks)
+
+    whole = Pool.run
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Pool, "run", look)
+        assert run("seed=0,1,2", "hydra/launcher=local").code == 0
+    assert planned == [0]
+    assert states(tmp_path) == ["done"] * 3
 
 
 @pytest.mark.parametrize(
@@ -116,9 +142,13 @@ def until_one_is_done(sweep: subprocess.Popen[str]) -> str:
     return out
 
 
+def statuses(folder: Path) -> list[dict]:
+    """Of the runs that have begun."""
+    return [found for path in (folder / "outputs" / "runs").iterdir() if (found := status(path))]
+
+
 def running(folder: Path) -> list[dict]:
-    paths = (folder / "outputs" / "runs").iterdir()
-    return [found for found in map(status, paths) if found["state"] == "running"]
+    return [found for found in statuses(folder) if found["state"] == "running"]
 
 
 def test_a_worker_that_is_killed_costs_one_job(tmp_path: Path) -> None:
@@ -130,8 +160,11 @@ def test_a_worker_that_is_killed_costs_one_job(tmp_path: Path) -> None:
         out, _ = sweep.communicate(timeout=120)
     assert sweep.returncode == 1
     assert out.count("failed: killed by SIGKILL") == 2  # when it happened, and under the table
-    states = [status(path)["state"] for path in (tmp_path / "outputs" / "runs").iterdir()]
-    assert sorted(states) == ["done"] * 3 + ["failed"]
+    assert sorted(states(tmp_path)) == ["done"] * 3 + ["failed"]
+    (failed,) = [found for found in statuses(tmp_path) if found["state"] == "failed"]
+    assert (failed["reason"], failed["cause"]) == ("killed by SIGKILL", "killed")
+    (entry,) = failed["attempts"]
+    assert (entry["pid"], entry["outcome"], entry["cause"]) == (victims[0]["pid"], "failed", "killed")
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
@@ -142,9 +175,10 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
         _, err = sweep.communicate(timeout=120)
     assert sweep.returncode == 130
     assert err == "interrupted; the same command goes on from here\n"
-    states = [status(path)["state"] for path in (tmp_path / "outputs" / "runs").iterdir()]
-    assert set(states) <= {"done", "interrupted", "queued"}
-    assert states.count("done") >= 1
+    found = states(tmp_path)
+    assert len(found) == 4
+    assert set(found) <= {"done", "interrupted", "queued"}
+    assert found.count("done") >= 1
     for pid in workers:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)

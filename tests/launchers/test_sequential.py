@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from command_line import typed
 
+from analysis.collect import collect
 from hypo.experiment import Experiment
 
 SHORT = ("recipe.epochs=1", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")
@@ -21,7 +22,7 @@ SHORT = ("recipe.epochs=1", "recipe.train_limit=60", "evaluation.test_limit=50",
 HOLD = """
 import sys, time
 from pathlib import Path
-from hypo.atomic import Lock
+from hypo.lock import Lock
 with Lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -32,6 +33,12 @@ with Lock(Path(sys.argv[1])):
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: typed(monkeypatch, capsys, "-m", *SHORT, *arguments)
+
+
+def states(folder: Path) -> list[str]:
+    """The states of all runs of the one sweep, in its order."""
+    (sweep,) = (folder / "outputs" / "sweeps").iterdir()
+    return list(collect(sweep)["state"])
 
 
 def after(line: str, out: str) -> str:
@@ -111,16 +118,17 @@ def test_a_broken_result_is_one_hole_and_stays_as_it_was(run, tmp_path: Path) ->
 def test_a_sweep_has_one_output_dir(run, tmp_path: Path) -> None:
     typed = run("output_dir=one,two")
     assert typed.code == 2
+    assert not list(tmp_path.iterdir())
     assert typed.err == "error: output_dir: a sweep has one, got one, two\n"
 
 
 def test_an_error_that_nobody_foresaw_fails_its_job_alone(run, monkeypatch, tmp_path: Path) -> None:
     whole = Experiment.run
 
-    def sometimes(self, directory, observer):  # type: ignore[no-untyped-def]
+    def sometimes(self, directory, observer, models):  # type: ignore[no-untyped-def]
         if self.seed == 1:
             raise RuntimeError("a bolt from\nthe blue")
-        return whole(self, directory, observer)
+        return whole(self, directory, observer, models)
 
     monkeypatch.setattr(Experiment, "run", sometimes)
     typed = run("seed=0,1,2")
@@ -134,10 +142,10 @@ def test_an_error_that_nobody_foresaw_fails_its_job_alone(run, monkeypatch, tmp_
 def test_an_interrupted_sweep_finishes_the_rest(run, monkeypatch, tmp_path: Path) -> None:
     whole = Experiment.run
 
-    def until_the_second(self, directory, observer):  # type: ignore[no-untyped-def]
+    def until_the_second(self, directory, observer, models):  # type: ignore[no-untyped-def]
         if self.seed == 1:
             raise KeyboardInterrupt
-        return whole(self, directory, observer)
+        return whole(self, directory, observer, models)
 
     with monkeypatch.context() as patched:
         patched.setattr(Experiment, "run", until_the_second)
@@ -146,9 +154,12 @@ def test_an_interrupted_sweep_finishes_the_rest(run, monkeypatch, tmp_path: Path
     assert "the same command goes on" in stopped.err
     (interrupted,) = (tmp_path / "outputs" / "runs").glob("*-s1-*")
     assert json.loads((interrupted / "status.json").read_text())["state"] == "interrupted"
+    assert states(tmp_path) == ["done", "interrupted", "queued"]
+    assert len(list((tmp_path / "outputs" / "runs").iterdir())) == 2  # what was not begun is only planned
     rest = run("seed=0,1,2")
     assert rest.code == 0
     assert "3 jobs, 1 done, 2 to run" in rest.out
+    assert states(tmp_path) == ["done"] * 3
 
 
 def test_a_run_that_another_process_holds_is_awaited(run, tmp_path: Path) -> None:
@@ -188,7 +199,9 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
         _, err = sweep.communicate(timeout=60)
     assert sweep.returncode == 130
     assert err == "interrupted; the same command goes on from here\n"
-    states = [found["state"] for found in statuses(tmp_path)]
-    assert states.count("done") >= 1
-    assert states.count("interrupted") == 1
-    assert len(states) == 10
+    found = states(tmp_path)
+    assert len(found) == 10
+    done = found.count("done")
+    assert done >= 1
+    assert found == ["done"] * done + ["interrupted"] + ["queued"] * (9 - done)
+    assert sorted(status["state"] for status in statuses(tmp_path)) == ["done"] * done + ["interrupted"]

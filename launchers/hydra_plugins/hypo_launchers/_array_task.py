@@ -56,7 +56,8 @@ class ArrayTask:
 
     def __call__(self) -> None:
         """Run all runs of the task; exits with 1 unless each of them has a result, or another process has it."""
-        print(f"{BEGIN} {self.about['restart']} of job {self.about['job']} on {self.about['node']}", flush=True)
+        about = self.about
+        print(f"{BEGIN} {about['restart']} of job {about['job']} on {about['node']}", file=sys.stderr, flush=True)
         self._tasks = _submission.read_task(Path(self.folder), self.array, self.index)
         limits = _submission.read(Path(self.folder))
         with Pool(_environments(len(self._tasks)), _memory_limit()) as self._pool:

@@ -128,7 +128,7 @@ def _since_submission(seen: Evidence, others: Mapping[str, Cell]) -> Outcome | N
     if sighting.job is None and not seen.job_log:
         if not sighting.asked:
             return Outcome("queued", "submitted")
-        gone = "its job was cancelled before it began, or Slurm has forgotten it"
+        gone = "cancelled before it began, or forgotten by Slurm"
         return Outcome(begun, gone if sighting.log else "sbatch did not take it")
     if seen.attempts and any(BEGIN in line for line in seen.job_log):
         return None

@@ -5,6 +5,7 @@ Job ids begin again when a cluster is rebuilt; a name that holds the submission'
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ def call(*command: str) -> str:
 def one_line(text: str) -> str:
     """What a command complained, without its own name before it."""
     lines: Sequence[str] = text.strip().splitlines() or ["failed without a word"]
-    return "; ".join(line.split("error: ")[-1].strip() for line in lines)
+    return "; ".join(re.split("(?:error|fatal): ", line)[-1].strip() for line in lines)
 
 
 def _configuration(key: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from hydra_plugins.hypo_launchers._cluster import ClusterJob
 from hydra_plugins.hypo_launchers._sightings import Sighting
-from hydra_plugins.hypo_launchers._slurm_log import of_state, why_ended
+from hydra_plugins.hypo_launchers._slurm_log import of_state, printed, why_ended
 
 from hypo import run_status
 from hypo.identity import SCHEMA
@@ -115,7 +115,7 @@ class Evidence:
     @cached_property
     def job_log(self) -> Sequence[str]:
         """The last lines that its job printed."""
-        return run_status.last_lines(self.sighting.log) if self.sighting and self.sighting.log else []
+        return printed(self.sighting.log) if self.sighting and self.sighting.log else []
 
     @property
     def log(self) -> Sequence[str]:

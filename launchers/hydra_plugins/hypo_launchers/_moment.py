@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hydra_plugins.hypo_launchers._cells import Cell, look
@@ -12,6 +12,7 @@ from hydra_plugins.hypo_launchers._sightings import sightings
 
 from hypo import sweep_directory
 from hypo.errors import InputError
+from hypo.lock import holder, is_held
 from hypo.sweep_directory import Record
 
 
@@ -52,6 +53,11 @@ class PlannedSweep:
     records: Mapping[str, Record]
 
     @property
+    def sweep_id(self) -> str:
+        """The name of the folder."""
+        return self.folder.resolve().name
+
+    @property
     def runs(self) -> Path:
         """The folder of the run directories."""
         return self.folder.resolve().parent.parent / "runs"
@@ -65,6 +71,11 @@ class PlannedSweep:
             known = before.cells[name] if before else None
             done = known is not None and known.state == "done"
             cells[name] = known if known and done else look(self.runs, record, seen.get(name), cells)
+        turn = self._whose_turn()
+        if turn:
+            for name, cell in cells.items():
+                if cell.state in ("missing", "interrupted"):
+                    cells[name] = replace(cell, state="queued", reason=turn, cause="")
         faults = {sighting.fault for sighting in seen.values()} - {""}
         notes = [
             f"Slurm did not answer ({fault}): what has no result may be queued or running." for fault in faults
@@ -72,6 +83,12 @@ class PlannedSweep:
         if seen and not has_slurm:
             notes = ["Slurm was not asked, there is no squeue on this machine: states are from files alone."]
         return Moment(cells, notes)
+
+    def _whose_turn(self) -> str:
+        """What runs wait for that a process of one machine goes through; "" when none does."""
+        lock = self.folder / sweep_directory.AT_WORK
+        who = holder(lock)
+        return f"its turn in process {who.get('pid')} on {who.get('host')}" if is_held(lock) else ""
 
 
 def planned_sweep(folder: Path) -> PlannedSweep:

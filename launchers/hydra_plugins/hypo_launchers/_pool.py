@@ -120,13 +120,15 @@ class _Worker:
             connection.send(task)
             while not connection.poll(_LOOK_SECONDS):
                 self._weigh()
+                if self._signalled is not None:
+                    self.signal(self._signalled)
             answer = connection.recv()
         except (EOFError, OSError):
             answer = ""
         return answer if isinstance(answer, Outcome) else self._died(task, answer)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send the process a signal, now or as soon as it is there."""
+        """Send the process a signal; again until it ends, because one that is just starting ignores it."""
         self._signalled = number
         if self._process is not None and self._process.pid is not None and self._process.is_alive():
             os.kill(self._process.pid, number)
@@ -156,8 +158,6 @@ class _Worker:
             self._peak = 0.0
             self._process.start()
             theirs.close()
-            if self._signalled is not None:
-                self.signal(self._signalled)
         return self._connection
 
     def _weigh(self) -> None:

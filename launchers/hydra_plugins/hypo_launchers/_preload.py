@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
 
 # Slurm signals every process of a job; this one ends when the one that started it does.
 for _number in (signal.SIGTERM, signal.SIGUSR2):
@@ -12,8 +13,9 @@ for _number in (signal.SIGTERM, signal.SIGUSR2):
 # The current directory, which Python puts first here, holds other code than the copy a job is to run.
 sys.path[:] = [path for path in sys.path if path]
 
-# Python runs the main module, hypo.run, again in each worker, but complains where it has been imported before.
-import hydra  # noqa: E402, F401
+with suppress(Exception):  # code that is broken fails again in each worker, which can say so
+    # Python runs the main module, hypo.run, again in each worker, but complains where it has been imported before.
+    import hydra  # noqa: F401
 
-import hypo.explain  # noqa: E402
-import hypo.worker  # noqa: E402, F401
+    import hypo.explain
+    import hypo.worker  # noqa: F401

@@ -122,11 +122,13 @@ def chunks(count: int, at_most: int) -> list[range]:
 def _after_a_kill(max_attempts: int) -> list[str]:
     """Have a job whose process was killed outright (and not cancelled) start again, as after a dead node."""
     job = "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}"
+    # 140 is SIGUSR2, which announces the end of the job, before Python was ready to hear it. The last start
+    # begins no run any more: it notes that they are given up, which a process that is killed cannot do.
     return [
         "code=$?",
-        f"if [ $code -eq 137 ] && scontrol show job {job} | grep -q JobState=RUNNING; then",
-        f"    echo '{KILLED}'",
-        f'    [ "${{SLURM_RESTART_COUNT:-0}}" -ge {max_attempts - 1} ] || scontrol requeue {job}',
+        f"if [[ $code =~ ^(137|140)$ ]] && scontrol show job {job} | grep -q JobState=RUNNING; then",
+        f"    echo '{KILLED}' >&2",
+        f'    [ "${{SLURM_RESTART_COUNT:-0}}" -ge {max_attempts} ] || scontrol requeue {job}',
         "fi",
         "exit $code",
     ]

@@ -67,7 +67,11 @@ def _planned(sweep: Sweep, settings: SlurmSettings) -> Plan:
 
 def _look(sweep: Sweep) -> dict[str, Cell]:
     seen = sightings(sweep.directory.parent.parent, [job.directory.path.name for job in sweep.jobs])
-    return {job.run_id: look(job.runs, job.record, seen.get(job.directory.path.name)) for job in sweep.jobs}
+    known: dict[str, Cell] = {}
+    for job in sweep.jobs:  # what others need stands before them
+        record = job.record
+        known[record["directory"]] = look(job.runs, record, seen.get(record["directory"]), known)
+    return {job.run_id: cell for job, cell in zip(sweep.jobs, known.values(), strict=True)}
 
 
 def _show(plan: Plan, report: Report) -> None:

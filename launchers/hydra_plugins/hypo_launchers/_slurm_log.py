@@ -38,7 +38,7 @@ def why_ended(log: Path, before_restart: int | None = None) -> Outcome | None:
 
     None where nothing was written: its node failed, or it ended by itself.
     """
-    starts = "\n".join(last_lines(log)).split(BEGIN)
+    starts = "\n".join(last_lines(_errors(log))).split(BEGIN)
     if before_restart is not None and starts[-1].startswith(f" {before_restart} "):
         starts.pop()
     said = "".join(starts[-1:])
@@ -48,6 +48,18 @@ def why_ended(log: Path, before_restart: int | None = None) -> Outcome | None:
         return _CAUSES["NODE FAILURE"]
     found = re.findall(r"\*\*\* (?:JOB|STEP) .* CANCELLED AT \S+?(?: DUE TO ([A-Z ]+?))? \*\*\*", said)
     return _CAUSES.get(found[-1]) if found else None
+
+
+def printed(log: Path) -> list[str]:
+    """The last lines of what a job printed, its errors last."""
+    errors = _errors(log)
+    return last_lines(log) if errors == log else [*last_lines(log), *last_lines(errors)]
+
+
+def _errors(log: Path) -> Path:
+    """Where Slurm and Python complain: with `stderr_to_stdout=false` a file of its own."""
+    apart = log.with_suffix(".err")
+    return apart if apart.exists() else log
 
 
 def of_state(state: str) -> Outcome | None:

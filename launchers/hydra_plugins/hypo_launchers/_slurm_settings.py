@@ -20,6 +20,15 @@ _KEY = "hydra.launcher"
 _SET_BY_US = ("array", "error", "job-name", "kill-on-invalid-dep", "open-mode", "output", "signal")
 """Options of sbatch's by which jobs are told apart, found and stopped in time."""
 
+_INSTEAD = (
+    ("mem_per_cpu", "mem_gb"),
+    ("mem_per_gpu", "mem_gb"),
+    ("mem_per_gpu", "mem_per_cpu"),
+    ("cpus_per_gpu", "cpus_per_task"),
+    ("gres", "gpus_per_node"),
+)
+"""What can be asked for in one way or in another, and is refused by sbatch, or counted twice, in both."""
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -71,6 +80,10 @@ class Resources:
         for name in ("nodes", "tasks_per_node"):
             if getattr(self, name) != 1:
                 raise InputError(f"{name}: takes 1, a run is one process; got {getattr(self, name)}")
+        for name, other in _INSTEAD:
+            if getattr(self, name) and getattr(self, other) and (name != "gres" or self._gpus_in_gres):
+                got = f"{other}={getattr(self, other)}"
+                raise InputError(f"{name}: takes {other}=null beside it, got {got}")
         if not 0 < self.signal_delay_s < 60 * self.timeout_min:
             limit = f"{60 * self.timeout_min} (timeout_min={self.timeout_min})"
             raise InputError(f"signal_delay_s: takes seconds above 0 and below {limit}, got {self.signal_delay_s}")
@@ -78,13 +91,17 @@ class Resources:
     @property
     def gpus(self) -> int:
         """How many GPUs a job has."""
-        in_gres = re.search(r"(?:^|,)gpu(?::[^:,(]*[^:,(\d][^:,(]*)?(?::(\d+))?", self.gres or "")
-        return self.gpus_per_node or self.gpus_per_task or (int(in_gres[1] or 1) if in_gres else 0)
+        return self.gpus_per_node or self.gpus_per_task or self._gpus_in_gres
 
     @property
     def slots(self) -> int:
         """How many runs a job holds at a time."""
         return max(1, self.gpus) * self.runs_per_gpu
+
+    @property
+    def _gpus_in_gres(self) -> int:
+        found = re.search(r"(?:^|,)gpu(?::[^:,(]*[^:,(\d][^:,(]*)?(?::(\d+))?", self.gres or "")
+        return int(found[1] or 1) if found else 0
 
 
 @dataclass(frozen=True)

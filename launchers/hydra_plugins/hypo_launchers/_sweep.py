@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +15,10 @@ from hydra_plugins.hypo_launchers._compose import Composer
 from omegaconf import DictConfig
 
 from hypo import run_status, sweep_directory
-from hypo.errors import InputError
+from hypo.errors import InputError, LockedError
 from hypo.identity import short_hash
 from hypo.job import Job
+from hypo.lock import Lock
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,14 @@ class Sweep:
             records[job.run_id in asked_for].append(job.record)
         command = shlex.join(["python", "-m", "hypo.run", *sys.argv[1:]])
         sweep_directory.write(self.directory, command, records[True], prerequisites=records[False])
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Let others see that this process goes through the jobs, and will come to those it has not begun."""
+        with ExitStack() as held:
+            with suppress(LockedError):  # another process may do the same: each run has a lock of its own
+                held.enter_context(Lock(self.directory / sweep_directory.AT_WORK))
+            yield
 
 
 def waves(jobs: Sequence[Job]) -> list[list[Job]]:

@@ -53,7 +53,7 @@ class LocalLauncher(Launcher):
         sweep.create()
         report = Report(sweep)
         report.plan(missing, f"{min(len(environments), len(missing))} at a time")
-        with Pool(environments[: len(missing)]) as pool:
+        with sweep.at_work(), Pool(environments[: len(missing)]) as pool:
             for wave in waves(missing):
                 jobs = {job.run_id: job for job in wave}
                 tasks = [

@@ -40,7 +40,7 @@ class SequentialLauncher(Launcher):
         sweep.create()
         report = Report(sweep)
         report.plan(missing)
-        with report.watching(missing) as observer:
+        with sweep.at_work(), report.watching(missing) as observer:
             for job in missing:
                 report.finished(job, attempt(job, observer, group=sweep.sweep_id))
         report.end()

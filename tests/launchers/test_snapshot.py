@@ -1,0 +1,288 @@
+"""A copy of the code: what is in it, what is not, and that it is what a process imports."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra_plugins.hypo_launchers._snapshot import take
+
+import hypo
+from hypo.errors import InputError
+
+PLUGIN = "launchers/hydra_plugins/hypo_launchers"
+FILES = {
+    "hypo/__init__.py": "",
+    "hypo/errors.py": "class InputError(ValueError): ...\n",
+    "hypo/removed.py": "",
+    "hypo/long.py": "".join(f"line_{number} = {number}\n" for number in range(40)),
+    "analysis/__init__.py": "",
+    f"{PLUGIN}/__init__.py": "",
+    f"{PLUGIN}/_sweep.py": "lambda_ = 5\n",
+    "sweeps/digits.yaml": "lambda: 5\n",
+    "logo.png": "\0one",
+    ".gitignore": "/outputs/\n__pycache__/\n",
+}
+
+
+def write(root: Path, name: str, text: str) -> None:
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_bytes(text.encode())
+
+
+def git(root: Path, *arguments: str, **options: Any) -> str:
+    who = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org")
+    command = ["git", "-C", str(root), *who, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout.strip()
+
+
+def names(folder: Path) -> set[str]:
+    """The files and links below a folder."""
+    found = (path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
+    return {str(path.relative_to(folder)) for path in found}
+
+
+def origin(copy: Path) -> dict[str, Any]:
+    return json.loads((copy / ".snapshot.json").read_text())
+
+
+@pytest.fixture
+def unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Something laid out like the project, from which hypo seems to be imported."""
+    root = tmp_path / "project"
+    for name, text in FILES.items():
+        write(root, name, text)
+    (root / "conf").mkdir()
+    (root / "conf/sweeps").symlink_to("../sweeps")
+    monkeypatch.setattr(hypo, "__file__", str(root / "hypo/__init__.py"))
+    return root
+
+
+@pytest.fixture
+def checkout(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, committed."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    for variable in git(unpacked, "rev-parse", "--local-env-vars").splitlines():
+        monkeypatch.delenv(variable, raising=False)  # set when a git hook runs these tests
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    git(unpacked, "init", "--quiet")
+    git(unpacked, "add", "--all")
+    git(unpacked, "commit", "--quiet", "--message=all")
+    return unpacked
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return tmp_path / "outputs/sweeps/one/code"
+
+
+def test_a_clean_checkout_is_copied_as_it_was_committed(checkout: Path, copy: Path) -> None:
+    assert take(copy, copy.parents[2]) == [str(copy), str(copy / "launchers")]
+    assert names(copy) == {*FILES, "conf/sweeps", ".snapshot.json"}
+    assert os.readlink(copy / "conf/sweeps") == "../sweeps"
+    assert (copy / "conf/sweeps/digits.yaml").read_text() == "lambda: 5\n"
+    commit = git(checkout, "rev-parse", "HEAD")
+    assert origin(copy) == {"commit": commit, "dirty": False, "diff": "", "untracked": []}
+    assert [path.name for path in copy.parent.iterdir()] == ["code"]
+
+
+def test_what_is_not_committed_is_copied_too_and_what_is_ignored_is_not(checkout: Path, copy: Path) -> None:
+    write(checkout, "hypo/errors.py", "class InputError(OSError): ...\n")
+    write(checkout, "logo.png", "\0two")
+    write(checkout, "hypo/defenses/größer als.py", "mine = 1\n")
+    write(checkout, "hypo/__pycache__/errors.pyc", "compiled")
+    write(checkout, "outputs/runs/a/config.yaml", "lambda: 5\n")
+    write(checkout, "staged.py", "")
+    git(checkout, "add", "staged.py")
+    (checkout / "hypo/removed.py").unlink()
+    (checkout / ".ci").write_text("#!/bin/sh\n")
+    (checkout / ".ci").chmod(0o755)
+    take(copy, checkout / "outputs")
+    new = {"hypo/defenses/größer als.py", ".ci"}
+    assert names(copy) == {*FILES, *new, "staged.py", "conf/sweeps", ".snapshot.json"} - {"hypo/removed.py"}
+    assert (copy / "hypo/errors.py").read_text() == "class InputError(OSError): ...\n"
+    assert os.access(copy / ".ci", os.X_OK)
+    about = origin(copy)
+    assert about["commit"] == git(checkout, "rev-parse", "HEAD")
+    assert about["dirty"] is True
+    assert set(about["untracked"]) == new
+    assert "-class InputError(ValueError): ...\n+class InputError(OSError): ...\n" in about["diff"]
+    assert "Binary files a/logo.png and b/logo.png differ\n" in about["diff"]
+
+
+def test_the_diff_turns_the_commit_into_the_copy_however_diffs_are_configured(
+    checkout: Path, copy: Path, tmp_path: Path
+) -> None:
+    write(checkout, "hypo/errors.py", "text with \t \r\n no end of line \n ")
+    write(checkout, "hypo/long.py", FILES["hypo/long.py"].replace("line_20 = 20\n", ""))
+    write(checkout, "hypo/new.py", "one\ntwo\n")
+    git(checkout, "add", "hypo/new.py")
+    (checkout / "analysis/__init__.py").unlink()
+    write(checkout, ".git/info/attributes", "*.py diff=reversed\n")
+    for setting in ("noprefix=true", "external=false", "context=0", "reversed.textconv=rev"):
+        git(checkout, "config", *f"diff.{setting}".split("="))
+    git(checkout, "config", "color.ui", "always")
+    take(copy, tmp_path / "outputs")
+    git(tmp_path, "clone", "--quiet", str(checkout), "clone")
+    (tmp_path / "changes").write_bytes(origin(copy)["diff"].encode())
+    git(tmp_path / "clone", "apply", "--whitespace=nowarn", "../changes")
+    tracked = names(copy) - {".snapshot.json"}
+    assert {name for name in names(tmp_path / "clone") if not name.startswith(".git/")} == tracked
+    for name in tracked - {"conf/sweeps"}:
+        assert (copy / name).read_bytes() == (tmp_path / "clone" / name).read_bytes()
+
+
+def test_an_untracked_file_alone_makes_the_code_differ_from_its_commit(checkout: Path, copy: Path) -> None:
+    write(checkout, "mine.py", "")
+    take(copy, copy.parents[2])
+    about = origin(copy)
+    assert (about["dirty"], about["diff"], about["untracked"]) == (True, "", ["mine.py"])
+
+
+def test_an_output_folder_inside_the_checkout_is_not_copied(checkout: Path) -> None:
+    write(checkout, "results/runs/a/config.yaml", "lambda: 5\n")
+    write(checkout, "results of others/table.csv", "")
+    first, second = (checkout / "results/sweeps" / sweep / "code" for sweep in ("one", "two"))
+    for copy in (first, second):
+        take(copy, checkout / "results")
+        assert names(copy) == {*FILES, "results of others/table.csv", "conf/sweeps", ".snapshot.json"}
+        assert origin(copy)["untracked"] == ["results of others/table.csv"]
+
+
+def test_an_output_folder_around_the_checkout_leaves_nothing_out(checkout: Path) -> None:
+    output = checkout.parent
+    take(output / "sweeps/one/code", output)
+    assert names(output / "sweeps/one/code") == {*FILES, "conf/sweeps", ".snapshot.json"}
+
+
+def test_a_folder_that_gave_way_to_a_link_is_copied_as_the_link(checkout: Path, copy: Path) -> None:
+    elsewhere = checkout.parent / "elsewhere"
+    (checkout / "sweeps").rename(elsewhere)
+    (checkout / "sweeps").symlink_to(elsewhere)
+    take(copy, copy.parents[2])
+    assert (copy / "sweeps").readlink() == elsewhere
+    assert (elsewhere / "digits.yaml").read_text() == "lambda: 5\n"
+
+
+def test_a_repository_inside_the_checkout_is_not_copied(checkout: Path, copy: Path) -> None:
+    git(checkout.parent, "clone", "--quiet", str(checkout), str(checkout / "other"))
+    take(copy, copy.parents[2])
+    assert names(copy) == {*FILES, "conf/sweeps", ".snapshot.json"}
+
+
+@pytest.mark.parametrize("layout", ["unpacked", "installed"])
+def test_without_git_the_packages_are_copied(layout: str, unpacked: Path, copy: Path) -> None:
+    write(unpacked, "hypo/__pycache__/errors.pyc", "compiled")
+    write(unpacked, "torch/__init__.py", "")
+    if layout == "installed":
+        (unpacked / "launchers/hydra_plugins").rename(unpacked / "hydra_plugins")
+        (unpacked / "launchers").rmdir()
+        write(unpacked, "hydra_plugins/of_others/__init__.py", "")
+    entries = take(copy, copy.parents[2])
+    plugins = "hydra_plugins" if layout == "installed" else "launchers/hydra_plugins"
+    own = {name for name in FILES if name.startswith(("hypo/", "analysis/"))}
+    hypo_launchers = {f"{plugins}/hypo_launchers/{name}.py" for name in ("__init__", "_sweep")}
+    assert names(copy) == {*own, *hypo_launchers, ".snapshot.json"}
+    assert entries == [str(copy)] + ([str(copy / "launchers")] if layout == "unpacked" else [])
+    assert origin(copy) == {"commit": None, "dirty": None, "diff": None, "untracked": None}
+
+
+def test_a_process_imports_the_copy_whatever_happens_to_the_original(checkout: Path, copy: Path) -> None:
+    script = (
+        "import sys; sys.path[:] = [entry for entry in sys.path if entry]; import hypo; "
+        "from hydra_plugins.hypo_launchers import _sweep; "
+        "print(hypo.__file__, _sweep.__file__, _sweep.lambda_)"
+    )
+    installed = [str(checkout), str(checkout / "launchers")]  # as an editable installation has them
+
+    def imported(*entries: str) -> list[str]:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*entries, *installed])}
+        command = [sys.executable, "-c", script]
+        return subprocess.run(
+            command, cwd=checkout, env=environment, check=True, capture_output=True, text=True
+        ).stdout.split()
+
+    entries = take(copy, copy.parents[2])
+    write(checkout, f"{PLUGIN}/_sweep.py", "lambda_ = 100\n")
+    original = [f"{checkout}/hypo/__init__.py", f"{checkout}/{PLUGIN}/_sweep.py", "100"]
+    assert imported() == original
+    assert imported(*entries) == [f"{copy}/hypo/__init__.py", f"{copy}/{PLUGIN}/_sweep.py", "5"]
+
+
+def test_a_heap_of_untracked_files_is_refused(checkout: Path, copy: Path) -> None:
+    write(checkout, "small.py", "")
+    for name, size in (("images/one.bin", 10_000_000), ("images/two.bin", 15_000_000)):
+        write(checkout, name, "")
+        os.truncate(checkout / name, size)
+    with pytest.raises(InputError) as error:
+        take(copy, copy.parents[2])
+    assert str(error.value) == (
+        "hydra.launcher.snapshot: takes at most 20 MB of untracked files, got 25 MB, most of it in "
+        "images/two.bin; name in .gitignore what is not code"
+    )
+    write(checkout, ".gitignore", "/images/\n")
+    take(copy, copy.parents[2])
+    assert (copy / "small.py").exists()
+    assert not (copy / "images").exists()
+
+
+@pytest.mark.parametrize(("path", "reason"), [(os.environ["PATH"], "gone"), ("", "No such file")])
+def test_a_checkout_that_git_cannot_read_is_refused(
+    path: str, reason: str, checkout: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(checkout / ".git")
+    (checkout / ".git").write_text("gitdir: gone\n")
+    monkeypatch.setenv("PATH", path)
+    with pytest.raises(InputError, match=rf"^hydra\.launcher\.snapshot: git cannot read the checkout .*{reason}"):
+        take(copy, copy.parents[2])
+
+
+@pytest.mark.parametrize(
+    ("output", "takes"), [("project", "a folder beside the code"), ("10:30", "a path without ':'")]
+)
+def test_an_output_folder_that_cannot_hold_a_copy_is_refused(
+    output: str, takes: str, unpacked: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as error:
+        take(tmp_path / output / "sweeps/one/code", tmp_path / output)
+    assert str(error.value) == f"output_dir: with hydra.launcher.snapshot takes {takes}, got {tmp_path / output}"
+
+
+def test_a_copy_that_fails_half_way_leaves_nothing(
+    unpacked: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[Path] = []
+
+    def copy_two(source: Path, target: Path, **options: Any) -> None:
+        if len(done) == 2:
+            raise OSError(28, "No space left on device", str(target))
+        assert not copy.exists()
+        done.append(target)
+        target.write_bytes(source.read_bytes())
+
+    monkeypatch.setattr(shutil, "copy2", copy_two)
+    with pytest.raises(InputError, match=r"^hydra\.launcher\.snapshot: cannot copy .*No space left on device"):
+        take(copy, copy.parents[2])
+    assert len(done) == 2
+    assert list(copy.parent.iterdir()) == []
+
+
+def test_an_earlier_copy_is_not_overwritten(unpacked: Path, copy: Path) -> None:
+    take(copy, copy.parents[2])
+    write(unpacked, f"{PLUGIN}/_sweep.py", "lambda_ = 100\n")
+    with pytest.raises(InputError, match=r"^hydra\.launcher\.snapshot: cannot copy "):
+        take(copy, copy.parents[2])
+    assert (copy / f"{PLUGIN}/_sweep.py").read_text() == "lambda_ = 5\n"
+    assert [path.name for path in copy.parent.iterdir()] == ["code"]
+
+
+def test_taking_a_snapshot_does_not_import_torch() -> None:
+    script = "import sys; from hydra_plugins.hypo_launchers import _snapshot; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
