@@ -67,6 +67,9 @@ def test_there_is_accounting_only_where_something_stores_it(slurm: FakeSlurm, sa
 def test_the_limit_of_arrays_is_the_clusters(slurm: FakeSlurm) -> None:
     slurm.configure(max_array_size=11)
     assert _cluster.max_array_size() == 11
+    slurm.configure(max_array_size=0)
+    with pytest.raises(SlurmError, match=r"^this cluster takes no job arrays \(its MaxArraySize is 0\)$"):
+        _cluster.max_array_size()
 
 
 @pytest.mark.parametrize(

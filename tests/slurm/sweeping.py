@@ -16,7 +16,7 @@ from command_line import Typed
 from slurm.cluster import Cluster
 from slurm.daemons import processes_of
 
-EPOCHS = 100  # some seconds of training: long enough to be struck, and to be far from its end then
+EPOCHS = 60  # a few seconds of training: long enough to be struck far from the end
 SMALL = (f"recipe.epochs={EPOCHS}", "tracking=disabled")
 ON_SLURM = (
     "hydra/launcher=slurm",
@@ -63,9 +63,15 @@ class Sweep:
 
         self.wait_for(is_there, f"epoch {epoch} of seed {seed}")
 
-    def wait_for_progress(self, seed: int = 0) -> None:
-        """Wait until the run with `seed`, which was struck, has trained again."""
+    def hold(self, seed: int = 0) -> int:
+        """Let the run with `seed` train three epochs (more), then stop its process, and return its id.
+
+        So it cannot end before it is struck. SIGCONT lets it go on; Slurm sends that too before it ends a job.
+        """
         self.wait_for_epoch(status(self.run(seed)).get("epoch", 0) + 3, seed)
+        worker = int(status(self.run(seed))["pid"])
+        os.kill(worker, signal.SIGSTOP)
+        return worker
 
     def wait_for_attempt(self, number: int, seed: int = 0) -> None:
         """Wait until the run with `seed` is begun for the `number`-th time; jobs start without delay."""
@@ -160,7 +166,7 @@ def kill_tasks(cluster: Cluster) -> None:
 
 
 def kill_jobs(cluster: Cluster) -> None:
-    """Kill all that runs of the jobs, and those first who would report it: nothing is left to say how they ended."""
+    """Kill all that runs of the jobs, and those first who would report how it ended."""
     of_jobs = processes_of(cluster.folder, only_jobs=True)
     for process in processes_of(cluster.folder):
         with contextlib.suppress(OSError):

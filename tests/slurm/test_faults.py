@@ -27,7 +27,7 @@ PACKED = ("hydra.launcher.runs_per_gpu=2", "hydra.launcher.cpus_per_task=2", "hy
 
 def test_a_killed_worker_is_replaced(sweep: Sweep, reference: Path) -> None:
     sweep.submit("seed=0")
-    sweep.wait_for_epoch(5)
+    sweep.hold()
     before = kill_worker(sweep.run())
     sweep.wait_until_over()
     assert_continued(sweep.run(), before)
@@ -43,11 +43,11 @@ def test_a_killed_worker_is_replaced(sweep: Sweep, reference: Path) -> None:
 )
 def test_a_run_that_is_killed_each_time_is_given_up(sweep: Sweep, kill: Callable[[Sweep], None]) -> None:
     sweep.submit("seed=0", "hydra.launcher.max_attempts=2")
-    sweep.wait_for_epoch(5)
-    kill(sweep)
+    sweep.hold()
     before = history(sweep.run())
+    kill(sweep)
     sweep.wait_for_attempt(2)
-    sweep.wait_for_progress()
+    sweep.hold()
     kill(sweep)
     sweep.wait_until_over()
     assert_continued(sweep.run(), before)
@@ -67,8 +67,9 @@ def test_a_diverging_run_fails_its_job_and_is_not_tried_again(sweep: Sweep) -> N
 
 def test_a_signal_stops_a_run_in_good_order(sweep: Sweep, reference: Path) -> None:
     sweep.submit("seed=0")
-    sweep.wait_for_epoch(5)
+    worker = sweep.hold()
     sweep.cluster.call("scancel", "--signal=USR2", sweep.job())
+    os.kill(worker, signal.SIGCONT)
     sweep.wait_for_requeue()
     before = history(sweep.run())
     assert status(sweep.run())["state"] == "interrupted"
@@ -95,7 +96,7 @@ def test_a_signal_that_comes_before_python_listens_only_delays_a_run(sweep: Swee
 
 def test_a_requeued_job_goes_on_and_a_finished_one_does_nothing(sweep: Sweep, reference: Path) -> None:
     sweep.submit("seed=0")
-    sweep.wait_for_epoch(5)
+    sweep.hold()
     sweep.cluster.call("scontrol", "requeue", sweep.job())
     sweep.wait_for_requeue()
     before = history(sweep.run())
@@ -114,7 +115,7 @@ def test_a_requeued_job_goes_on_and_a_finished_one_does_nothing(sweep: Sweep, re
 
 def test_an_urgent_job_only_delays_a_run(sweep: Sweep, reference: Path) -> None:
     sweep.submit("seed=0")
-    sweep.wait_for_epoch(5)
+    sweep.hold()
     urgent = ("--partition=urgent", "--exclusive", "--nodes=2", "-o", "/dev/null", "--wrap", "sleep 3")
     sweep.cluster.call("sbatch", *urgent)
     sweep.wait_for_requeue()
@@ -127,8 +128,7 @@ def test_an_urgent_job_only_delays_a_run(sweep: Sweep, reference: Path) -> None:
 
 def test_packed_runs_die_alone(sweep: Sweep, reference: Path) -> None:
     sweep.submit("seed=0,1", *PACKED)
-    sweep.wait_for_epoch(5, seed=0)
-    sweep.wait_for_epoch(5, seed=1)
+    sweep.hold(seed=0)
     before = kill_worker(sweep.run(0))
     sweep.wait_until_over()
     assert_continued(sweep.run(0), before)
@@ -140,8 +140,7 @@ def test_packed_runs_die_alone(sweep: Sweep, reference: Path) -> None:
 
 def test_a_killed_task_is_requeued_and_its_finished_runs_stay(sweep: Sweep, reference: Path) -> None:
     sweep.submit("seed=0,1", *PACKED)
-    sweep.wait_for_epoch(5, seed=1)
-    os.kill(status(sweep.run(1))["pid"], signal.SIGSTOP)
+    sweep.hold(seed=1)
     sweep.wait_for((sweep.run(0) / "result.json").exists, "the result of seed 0")
     finished = (sweep.run(0) / "result.json").stat().st_mtime_ns
     before = history(sweep.run(1))
@@ -157,7 +156,7 @@ def test_a_killed_task_is_requeued_and_its_finished_runs_stay(sweep: Sweep, refe
 
 def test_a_cancelled_run_goes_on_when_the_command_is_repeated(sweep: Sweep, reference: Path) -> None:
     sweep.submit("seed=0", "tracking=offline")
-    sweep.wait_for_epoch(5)
+    sweep.hold()
     sweep.cluster.call("scancel", sweep.job())
     sweep.wait_until_over()
     before = history(sweep.run())

@@ -16,7 +16,6 @@ from slurm.sweeping import (
     causes,
     history,
     kill_jobs,
-    status,
 )
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(600)]
@@ -24,9 +23,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.timeout(600)]
 
 def test_a_time_limit_only_delays_a_run(sweep: Sweep, reference: Path) -> None:
     sweep.submit("seed=0", "hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=20")
-    sweep.wait_for_epoch(5)
-    worker = status(sweep.run())["pid"]
-    os.kill(worker, signal.SIGSTOP)  # as if it had too much to do
+    worker = sweep.hold()
     sweep.wait_for(lambda: "Caught signal SIGUSR2" in sweep.log(), "the end to be announced")
     with contextlib.suppress(ProcessLookupError):
         os.kill(worker, signal.SIGCONT)
@@ -43,7 +40,7 @@ def test_a_time_limit_only_delays_a_run(sweep: Sweep, reference: Path) -> None:
 
 def test_the_job_of_a_dead_node_goes_on_elsewhere(sweep: Sweep, reference: Path) -> None:
     sweep.submit("seed=0")
-    sweep.wait_for_epoch(5)
+    sweep.hold()
     node = attempts(sweep.run())[-1]["node"]
     sweep.cluster.kill_node(node)
     kill_jobs(sweep.cluster)
@@ -59,16 +56,15 @@ def test_the_job_of_a_dead_node_goes_on_elsewhere(sweep: Sweep, reference: Path)
 
 def test_a_run_that_lives_on_out_of_reach_is_fenced(sweep: Sweep, reference: Path) -> None:
     sweep.submit("seed=0")
-    sweep.wait_for_epoch(5)
-    worker = status(sweep.run())["pid"]
-    sweep.cluster.kill_node(attempts(sweep.run())[-1]["node"])
-    os.kill(worker, signal.SIGSTOP)
+    old = sweep.hold()
     before = history(sweep.run())
+    sweep.cluster.kill_node(attempts(sweep.run())[-1]["node"])
     sweep.wait_for_requeue()
     sweep.wait_for_attempt(2)
-    sweep.wait_for_progress()
-    os.kill(worker, signal.SIGCONT)
+    new = sweep.hold()
+    os.kill(old, signal.SIGCONT)
     sweep.wait_for(lambda: "was taken over by another process" in sweep.log(), "the old process to give way")
+    os.kill(new, signal.SIGCONT)
     sweep.wait_until_over()
     assert_continued(sweep.run(), before)
     assert_undisturbed(sweep.run(), reference)
@@ -78,9 +74,10 @@ def test_a_run_that_lives_on_out_of_reach_is_fenced(sweep: Sweep, reference: Pat
 
 def test_a_controller_may_be_away_while_runs_end_and_wait(sweep: Sweep, reference: Path) -> None:
     sweep.submit("seed=0,1", "hydra.launcher.array_parallelism=1")
-    sweep.wait_for_epoch(5)
+    worker = sweep.hold()
     assert not sweep.run(1).exists()
     sweep.cluster.kill_controller()
+    os.kill(worker, signal.SIGCONT)
     sweep.wait_for((sweep.run(0) / "result.json").exists, "the result of seed 0")
     finished = (sweep.run(0) / "result.json").stat().st_mtime_ns
     sweep.cluster.start_controller()

@@ -77,8 +77,11 @@ def jobs(names: Collection[str], since: str) -> dict[tuple[str, int], ClusterJob
 
 
 def max_array_size() -> int:
-    """How many tasks an array may have."""
-    return int(_configuration("MaxArraySize") or 1001)
+    """How many tasks an array may have; SlurmError where there may be no arrays."""
+    size = int(_configuration("MaxArraySize") or 1001)
+    if size == 0:
+        raise SlurmError("this cluster takes no job arrays (its MaxArraySize is 0)")
+    return size
 
 
 def has_accounting() -> bool:
