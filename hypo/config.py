@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hypo import checks
 from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.defenses.none import NoDefense
 from hypo.errors import InputError
 from hypo.experiment import Experiment
 from hypo.explain import KEYS
@@ -18,7 +19,14 @@ from hypo.identity import GROUPS
 from hypo.job import Job
 from hypo.settings import build, describe
 
-TOP_LEVEL = {*KEYS, "default_epsilon", "training_attack", "hydra"}
+TOP_LEVEL = {
+    *KEYS,
+    "default_epsilon",
+    "published_learning_rate",
+    "authors_learning_rate",
+    "training_attack",
+    "hydra",
+}
 """The keys of a composed config; a typed `+key` would add others, which nothing reads."""
 
 
@@ -35,6 +43,7 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
     for group in (*GROUPS, "tracking"):
         if group not in choices:
             raise InputError(f"{group}: takes the name of one option, not a list; use -m and {group}=a,b")
+    checks.choice("authors_code", _scalar(config, "authors_code"), (True, False))
     lambda_ = checks.number("lambda", _scalar(config, "lambda"), at_least=0)
     epsilon = checks.number("epsilon", _scalar(config, "epsilon"), above=0)
     seed = checks.integer("seed", _scalar(config, "seed"), at_least=0)
@@ -47,6 +56,10 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     build(plain["training_attack"], "training_attack", ProjectedGradient)  # here it has the name it is set by
     components = {group: build(plain[group], group) for group in GROUPS}
+    names = {group: choices[group] for group in GROUPS}
+    if not getattr(components["training_data"], "trains", True):
+        # Whatever defense was typed, or is the default, has nothing to do.
+        components["defense"], names["defense"] = NoDefense(), "none"
     experiment = Experiment(**components, seed=seed, device=plain["device"])
     takes_lambda = hasattr(experiment.defense, "lambda_")
     if takes_lambda and getattr(experiment.defense, "lambda_") != lambda_:  # noqa: B009
@@ -59,7 +72,7 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
         "seed": seed,
     }
     tracking = build(plain["tracking"], "tracking")
-    groups = {group: {"name": choices[group], **describe(components[group])} for group in GROUPS}
+    groups = {group: {"name": names[group], **describe(components[group])} for group in GROUPS}
     return Job(
         experiment=experiment,
         config={**groups, **labels, "device": experiment.device, "tracking": describe(tracking)},

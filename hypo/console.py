@@ -87,6 +87,8 @@ def run_one(job: Job, claim: Claim | None = None) -> int:
         return 1
     if not outcome.trained:
         console.print("This run was done already; nothing was trained.")
+    if trained_in := job.directory.status().get("trained_in"):
+        console.print(f"The model was trained in {trained_in}.", highlight=False, soft_wrap=True)
     console.print(result_table(result))
     console.print(f"The run lies in {job.directory}", highlight=False, soft_wrap=True)
     return 0

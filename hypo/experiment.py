@@ -12,15 +12,20 @@ from torch import nn
 
 from hypo import checks
 from hypo.architectures.normalised import Architecture, Normalised
+from hypo.crafted import Crafted
 from hypo.datasets.images import Dataset, ImageData
 from hypo.defenses.defense import Defense
+from hypo.defenses.none import NoDefense
 from hypo.device import few_threads, resolve
+from hypo.errors import InputError
 from hypo.evaluation import Evaluation, evaluate
+from hypo.identity import training_id, trains
 from hypo.randomness import derive
 from hypo.recipe import Recipe
 from hypo.risks import Share, risks
 from hypo.run_directory import RunDirectory
 from hypo.threat_models.threat_model import ThreatModel
+from hypo.trained_once import trained_once
 from hypo.training import train
 from hypo.training_data.training_data import TrainingData
 
@@ -57,6 +62,8 @@ class Experiment:
 
     def __post_init__(self) -> None:
         checks.integer("seed", self.seed, at_least=0)
+        if trains(self) == isinstance(self.defense, NoDefense):
+            raise InputError("defense: none goes with training_data=naive, and training_data=naive with no other")
 
     @property
     def prerequisites(self) -> tuple[Experiment, ...]:
@@ -75,7 +82,8 @@ class Experiment:
     ) -> dict[str, Share]:
         """Train, or go on training, from the newest checkpoint in `directory`; then evaluate.
 
-        Leaves checkpoint, history, model and examples in `directory`.
+        Where another run beside it has trained the same model already, that one is evaluated. Leaves checkpoint,
+        history, model and examples in `directory`.
 
         Args:
             models: the trained models of `prerequisites`, in its order.
@@ -84,19 +92,20 @@ class Experiment:
             InputError: when a setting, the data or the checkpoint cannot be used.
             DivergedError: when the loss or the model's logits are not finite.
         """
-        device = resolve(self.device)
-        data = self.training_data.prepare(_load(self.dataset), self, models)
+        device, data = resolve(self.device), _load(self.dataset)
         model = self.build_model(data).to(device)
 
         def after_epoch(checkpoint: dict) -> None:
             directory.save_checkpoint(checkpoint)
             observer.epoch(checkpoint["history"][-1], self.recipe.epochs)
 
-        with few_threads(model, self.recipe.batch):
+        def train_here() -> None:
+            crafted = Crafted(directory.path.parent.parent / "crafted", directory.path.name)
+            prepared = self.training_data.prepare(data, self, models, crafted)
             train(
                 model,
-                data.train.to(device),
-                data.maximum,
+                prepared.train.to(device),
+                prepared.maximum,
                 self.defense,
                 self.threat_model,
                 self.recipe,
@@ -105,6 +114,12 @@ class Experiment:
                 after_epoch=after_epoch,
             )
             directory.save_model(model, data.shape, len(data.classes))
+
+        with few_threads(model, self.recipe.batch):
+            if trains(self):
+                trained_once(model, directory, training_id(self), train_here)
+            else:
+                directory.save_model(model, data.shape, len(data.classes))
             flags = evaluate(
                 model,
                 data.test.to(device),

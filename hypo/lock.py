@@ -37,11 +37,13 @@ class Claim:
     Attributes:
         wait: stand in line for it instead of being refused.
         takes_over: the token of a holder known to be of no right any more, which is not waited for.
+        patience: with `wait`, seconds without a sign of life after which any holder is taken for lost.
         about: what the lock file says of the holder beside its process: the cluster's job, its node.
     """
 
     wait: bool = False
     takes_over: str | None = None
+    patience: float | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -85,7 +87,7 @@ class Lock:
         except BlockingIOError:
             os.close(self._descriptor)
             takes_over = self._claim.takes_over
-            if takes_over is not None and holder(self._path).get("token") == takes_over:
+            if self._is_lost() or (takes_over is not None and holder(self._path).get("token") == takes_over):
                 self._replace()
                 return True
             # Whoever only looks whether the lock is held (`is_held`) takes it for a moment.
@@ -98,6 +100,10 @@ class Lock:
             return False
         self._sign()
         return True
+
+    def _is_lost(self) -> bool:
+        patience, silence = self._claim.patience, seconds_since_beat(self._path)
+        return patience is not None and silence is not None and silence > patience
 
     def _replace(self) -> None:
         """Put a file that is locked and signed already in the place of the one that is there."""

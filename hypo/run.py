@@ -15,6 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from hypo import resolvers
 from hypo.explain import explain, is_understood
 from hypo.streams import replace_what_cannot_be_shown
 
@@ -60,6 +61,7 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that the run's status tells
     replace_what_cannot_be_shown()
+    resolvers.register()
     # argparse would not find -m behind the first setting.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda argument: argument not in ("-m", "--multirun"))
     try:

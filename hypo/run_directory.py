@@ -17,7 +17,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from hypo import run_status
+from hypo import run_status, weights
 from hypo.architectures.normalised import Normalised
 from hypo.atomic import write_atomically
 from hypo.errors import InputError
@@ -48,7 +48,7 @@ class RunDirectory:
 
     def save_config(self, config: Mapping[str, Any]) -> None:
         """Write config.yaml."""
-        run_status.write_config(self.path, config, self._may_write)
+        run_status.write_config(self.path, config, self.check)
 
     @contextmanager
     def lock(self, claim: Claim | None = None) -> Iterator[None]:
@@ -64,6 +64,11 @@ class RunDirectory:
                 yield
             finally:
                 self._lock = None
+
+    def check(self) -> None:
+        """LockedError when a newer attempt took over: from then on nothing may be written."""
+        if self._lock is not None:
+            self._lock.check()
 
     def config(self) -> dict[str, Any]:
         """config.yaml; InputError when it is broken or of another schema version."""
@@ -83,7 +88,7 @@ class RunDirectory:
 
     def update_status(self, **changes: Any) -> None:
         """Change entries of status.json; the time is noted as `updated_at`."""
-        run_status.update(self.path, changes, self._may_write)
+        run_status.update(self.path, changes, self.check)
 
     def end_attempt(self, outcome: Outcome, **more: Any) -> None:
         """Note in status.json how the attempt that is running ended."""
@@ -124,12 +129,13 @@ class RunDirectory:
 
     def save_model(self, model: nn.Module, shape: Sequence[int], classes: int) -> None:
         """Write model.safetensors, with the image shape and the number of classes beside the weights."""
-        from safetensors.torch import save
+        self._write("model.safetensors", weights.to_bytes(model, shape, classes))
 
-        tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-        # One entry, because safetensors writes several in any order, and equal models would be unequal files.
-        metadata = {"interface": json.dumps({"shape": list(shape), "classes": classes})}
-        self._write("model.safetensors", save(tensors, metadata))
+    def adopt_training(self, other: Path) -> None:
+        """Take over model.safetensors and history.csv of the run at `other`, and note whose they are."""
+        for name in ("model.safetensors", "history.csv"):
+            self._write(name, (other / name).read_bytes())
+        self.update_status(trained_in=other.name)
 
     def save_examples(self, flags: Flags) -> None:
         """Write examples.parquet: one row a test example."""
@@ -174,11 +180,7 @@ class RunDirectory:
         return result
 
     def _write(self, name: str, content: bytes | memoryview, **how: Any) -> None:
-        write_atomically(self.path / name, content, may_write=self._may_write, **how)
-
-    def _may_write(self) -> None:
-        if self._lock is not None:
-            self._lock.check()
+        write_atomically(self.path / name, content, may_write=self.check, **how)
 
 
 def load_model(path: str | Path) -> nn.Module:
@@ -190,24 +192,16 @@ def load_model(path: str | Path) -> nn.Module:
     Raises:
         InputError: when the run has no model yet, or its files cannot be read.
     """
-    from safetensors import SafetensorError, safe_open
-
     directory = RunDirectory(Path(path))
     arch = build(directory.config()["arch"], "arch")
-    weights = directory.path / "model.safetensors"
-    if not weights.exists():
+    file = directory.path / "model.safetensors"
+    if not file.exists():
         state = directory.status().get("state", "not started")
-        raise InputError(f"{weights}: there is no trained model; the run is {state}")
-    try:
-        with safe_open(weights, framework="pt") as file:
-            interface = json.loads(file.metadata()["interface"])
-            state_dict = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{weights}: cannot be read: {_one_line(error)}") from None
-    shape = tuple(interface["shape"])
+        raise InputError(f"{file}: there is no trained model; the run is {state}")
+    trained, shape, classes = weights.read(file)
     channels = shape[0]
-    model = Normalised(arch.build(shape, interface["classes"]), [0.0] * channels, [1.0] * channels)
-    model.load_state_dict(state_dict)
+    model = Normalised(arch.build(shape, classes), [0.0] * channels, [1.0] * channels)
+    model.load_state_dict(trained)
     return model.eval()
 
 

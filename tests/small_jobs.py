@@ -26,7 +26,7 @@ class Silent:
     def evaluating(self, done: int, total: int) -> None: ...
 
 
-def job(runs: Path, experiment: Experiment | None = None, dataset: str = "stripes") -> Job:
+def job(outputs: Path, experiment: Experiment | None = None, dataset: str = "stripes") -> Job:
     """A job with its run directory, new or as it was left."""
     experiment = experiment or small_experiment(THRM)
     config: dict[str, Any] = {group: {"name": group, **describe(getattr(experiment, group))} for group in GROUPS}
@@ -37,7 +37,7 @@ def job(runs: Path, experiment: Experiment | None = None, dataset: str = "stripe
         experiment=experiment,
         config={**config, **values, "device": experiment.device, "tracking": describe(tracking)},
         command="python -m hypo.run",
-        runs=runs,
+        runs=outputs / "runs",
         tracking=tracking,
     )
     created.create()

@@ -197,7 +197,7 @@ def test_a_finished_run_is_left_alone(uninterrupted: RunDirectory) -> None:
         }
 
     before = state()
-    outcome = attempt(job(uninterrupted.path.parent, dataset="another-name"), Silent())
+    outcome = attempt(job(uninterrupted.path.parents[1], dataset="another-name"), Silent())
     assert (outcome.state, outcome.trained) == ("done", False)
     assert state() == before
     assert len(list(uninterrupted.path.parent.iterdir())) == 1

@@ -9,6 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
+from hypo import resolvers
 from hypo.config import job_from_config
 from hypo.errors import InputError
 from hypo.identity import GROUPS
@@ -23,6 +24,7 @@ OPTIONS = sorted(
 
 def composed(*overrides: str) -> DictConfig:
     Plugins.instance()
+    resolvers.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("config", list(overrides), return_hydra_config=True)
 

@@ -25,7 +25,7 @@ from hypo.training_data.quality import Quality
 def test_jobs_of_other_settings_have_other_directories(tmp_path: Path) -> None:
     one, other = job(tmp_path), job(tmp_path, small_experiment(THRM, seed=1))
     assert one.directory.path != other.directory.path
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list((tmp_path / "runs").iterdir())) == 2
     assert job(tmp_path, small_experiment(THRM, dataset=Stripes(noise=119))).run_id != one.run_id
 
 
@@ -34,12 +34,12 @@ def test_a_directory_is_found_by_its_run_id_whatever_it_is_called(tmp_path: Path
     other_name = replace(first, config={**first.config, "dataset": {"name": "other"}})
     assert other_name.directory_name != first.directory_name
     assert other_name.directory.path == first.directory.path
-    moved = tmp_path / f"by-hand-{first.run_id}"
+    moved = tmp_path / "runs" / f"by-hand-{first.run_id}"
     first.directory.path.rename(moved)
     assert first.directory.path == other_name.directory.path == moved
     assert first.record["directory"] == moved.name
-    moved.rename(tmp_path / "no-run")
-    assert first.directory.path == tmp_path / first.directory_name
+    moved.rename(tmp_path / "runs" / "no-run")
+    assert first.directory.path == tmp_path / "runs" / first.directory_name
 
 
 def test_a_job_knows_where_it_will_lie_before_anything_is_there(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_record_is_plain_data_from_which_the_same_job_is_made_again(tmp_path: 
     assert record["directory"] == planned.directory_name
     assert record["config"]["run_id"] == planned.run_id
     assert record["config"] == planned.directory.config()
-    again = from_record(record, tmp_path)
+    again = from_record(record, tmp_path / "runs")
     assert again == planned
     assert (again.run_id, again.record) == (planned.run_id, record)
 
@@ -63,7 +63,7 @@ def test_a_record_whose_settings_are_others_than_its_run_id_says_is_refused(tmp_
     record = json.loads(json.dumps(job(tmp_path).record))
     record["config"]["recipe"]["epochs"] += 1
     with pytest.raises(InputError, match=r"its data or the code changed since it was planned; its run id is now "):
-        from_record(record, tmp_path)
+        from_record(record, tmp_path / "runs")
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def test_a_prerequisite_is_a_job_that_differs_in_what_it_must(tmp_path: Path) ->
     assert (needed.config["lambda"], needed.config["seed"]) == (None, 0)
     assert needed.label == "standard-threat_model0.05-s0"
     assert (needed.runs, needed.tracking) == (dependent.runs, dependent.tracking)
-    assert from_record(json.loads(json.dumps(needed.record)), tmp_path) == needed
+    assert from_record(json.loads(json.dumps(needed.record)), tmp_path / "runs") == needed
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,7 @@ def test_a_checkpoint_cut_short_is_named_and_left_alone(run, tmp_path: Path) -> 
     (path / "result.json").unlink()
     whole = (path / "checkpoint.pt").read_bytes()
     (path / "checkpoint.pt").write_bytes(whole[: len(whole) // 2])
+    (path / "model.safetensors").unlink()
     typed = run(*SHORT)
     assert typed.code == 1
     assert "checkpoint.pt" in typed.err

@@ -24,7 +24,10 @@ class Loss(NamedTuple):
 
 
 class Defense(Protocol):
-    """What a defense's frozen dataclass offers."""
+    """What a defense's frozen dataclass offers.
+
+    A class variable `uses_threat_model = False` says that the trained model is the same for every threat model.
+    """
 
     def loss(
         self,

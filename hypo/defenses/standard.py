@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from hypo.threat_models.threat_model import ThreatModel
 @dataclass(frozen=True)
 class Standard:
     """Minimise CE(p(x), y), averaged over the batch."""
+
+    uses_threat_model: ClassVar[bool] = False
 
     def loss(
         self,

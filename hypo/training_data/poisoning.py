@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hypo import checks
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.attacks.targeted import Targeted
+from hypo.crafted import Crafted
 from hypo.datasets.images import ImageData, Split
 from hypo.defenses.standard import Standard
 from hypo.device import few_threads, resolve
+from hypo.errors import InputError
+from hypo.identity import training_id
 from hypo.randomness import generator
+from hypo.settings import describe
 from hypo.training_data.quality import Quality
 
 PUBLISHED = ProjectedGradient(steps=100, relative_step=1 / 5, start="clean")
@@ -35,32 +39,62 @@ class Poisoning:
     Attributes:
         attack: the search for x′; it ends where its last step leads.
         seed: of f, so that the runs of all seeds share one poisoned set.
+        stored: how grey levels become whole numbers: "rounded", or "truncated" as in the authors' code, which
+            takes a pixel up to a whole grey level out of the ball.
     """
 
     attack: ProjectedGradient = PUBLISHED
     seed: int = 0
+    stored: Literal["rounded", "truncated"] = "rounded"
 
     def __post_init__(self) -> None:
         checks.integer("seed", self.seed, at_least=0)
+        checks.choice("stored", self.stored, ("rounded", "truncated"))
 
     def prerequisites(self, experiment: Any) -> Sequence[Any]:
         """The same experiment, naturally trained on quality data."""
         return (replace(experiment, training_data=Quality(), defense=Standard(), seed=self.seed),)
 
-    def prepare(self, data: ImageData, experiment: Any, models: Sequence[nn.Module]) -> ImageData:
-        """`data` with poisons for the images that will be trained on, stored as finely as 8 bits allow."""
-        (model,) = models
-        finer, device = data.finer(), resolve(experiment.device)
+    def prepare(
+        self, data: ImageData, experiment: Any, models: Sequence[nn.Module], crafted: Crafted
+    ) -> ImageData:
+        """`data` with poisons for the images that will be trained on, stored as finely as 8 bits allow.
+
+        Raises:
+            InputError: when the model was trained for another number of classes.
+        """
+        finer = data.finer()
         train, _ = finer.train.limited(experiment.recipe.train_limit)
+        (needed,), (model,) = self.prerequisites(experiment), models
+        settings = {
+            "poisoning": describe(self, identity=True),
+            "dataset": describe(experiment.dataset, identity=True),
+            "train_limit": experiment.recipe.train_limit,
+            "threat_model": describe(experiment.threat_model, identity=True),
+            "model": training_id(needed),
+        }
+        poisons = crafted.images("poisoning", settings, lambda: self._craft(train, finer, experiment, model))
+        return replace(finer, train=Split(poisons.contiguous(memory_format=torch.channels_last), train.labels))
+
+    def _craft(self, train: Split, data: ImageData, experiment: Any, model: nn.Module) -> Tensor:
+        """(examples, channels, height, width) uint8, for the examples of `train`."""
+        device, classes = resolve(experiment.device), len(data.classes)
         random = generator(device, self.seed, "poisoning")
         model.to(device).to(memory_format=torch.channels_last)
         parts = []
         with few_threads(model, BATCH):
             for begin in range(0, len(train), BATCH):
                 labels = train.labels[begin : begin + BATCH].to(device)
-                clean = train.images[begin : begin + BATCH].to(device).float() / finer.maximum
-                goal = Targeted((labels + 1) % len(data.classes))
-                poisons = self.attack.last(model, clean, goal, experiment.threat_model, random)
-                parts.append((poisons * finer.maximum).round().to(torch.uint8).cpu())
-        poisoned = torch.cat(parts).contiguous(memory_format=torch.channels_last)
-        return replace(finer, train=Split(poisoned, train.labels))
+                clean = train.images[begin : begin + BATCH].to(device).float() / data.maximum
+                _check_classes(model, clean, classes)
+                goal = Targeted((labels + 1) % classes)
+                poisons = self.attack.last(model, clean, goal, experiment.threat_model, random) * data.maximum
+                parts.append((poisons.round() if self.stored == "rounded" else poisons).to(torch.uint8).cpu())
+        return torch.cat(parts)
+
+
+def _check_classes(model: nn.Module, images: Tensor, classes: int) -> None:
+    with torch.no_grad():
+        known = model(images[:1]).shape[1]
+    if known != classes:
+        raise InputError(f"training_data: the crafting model knows {known} classes, the data set has {classes}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import nn
 
+from hypo.crafted import Crafted
 from hypo.datasets.images import ImageData
 
 
@@ -15,10 +16,14 @@ from hypo.datasets.images import ImageData
 class Quality:
     """The data set unchanged (Tao et al. 2022, Appendix A.3)."""
 
+    uses_threat_model: ClassVar[bool] = False
+
     def prerequisites(self, experiment: Any) -> Sequence[Any]:
         """None."""
         return ()
 
-    def prepare(self, data: ImageData, experiment: Any, models: Sequence[nn.Module]) -> ImageData:
+    def prepare(
+        self, data: ImageData, experiment: Any, models: Sequence[nn.Module], crafted: Crafted
+    ) -> ImageData:
         """`data`, whose training split is used as it is."""
         return data

@@ -7,11 +7,16 @@ from typing import Any, Protocol
 
 from torch import nn
 
+from hypo.crafted import Crafted
 from hypo.datasets.images import ImageData
 
 
 class TrainingData(Protocol):
-    """What the frozen dataclass of a training data quality offers."""
+    """What the frozen dataclass of a training data quality offers.
+
+    A class variable `uses_threat_model = False` says that the training split is the same for every threat model,
+    `trains = False` that there is no training, so that defense and recipe do not matter.
+    """
 
     def prerequisites(self, experiment: Any) -> Sequence[Any]:
         """The experiments that are to be done first, because their models are needed here.
@@ -21,7 +26,9 @@ class TrainingData(Protocol):
         """
         ...
 
-    def prepare(self, data: ImageData, experiment: Any, models: Sequence[nn.Module]) -> ImageData:
+    def prepare(
+        self, data: ImageData, experiment: Any, models: Sequence[nn.Module], crafted: Crafted
+    ) -> ImageData:
         """`data` with the training split that this quality makes of it.
 
         The test split and the normalisation stay what they are. Should the images be stored in other steps
@@ -31,5 +38,6 @@ class TrainingData(Protocol):
             experiment: the `Experiment` that is trained on this: its threat model, its device.
             models: the trained models of `prerequisites`, in its order, on the CPU and in `eval()` mode; from
                 (batch, channels, height, width) images in [0, 1] to logits.
+            crafted: where images that take long to make are kept for other runs.
         """
         ...

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from torch.nn import functional as F
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.attempt import attempt
 from hypo.console import Lines
+from hypo.crafted import Crafted
 from hypo.datasets.digits import Digits
 from hypo.datasets.images import ImageData, Split
 from hypo.defenses.standard import Standard
@@ -41,7 +43,8 @@ def poisoned(
     data: ImageData, model: nn.Module, threat_model: ThreatModel | None = None, made_by: Poisoning | None = None
 ) -> ImageData:
     experiment = experiment_on_digits(threat_model or Linf(0.1))
-    return (made_by or Poisoning()).prepare(data, experiment, [model])
+    with TemporaryDirectory() as folder:
+        return (made_by or Poisoning()).prepare(data, experiment, [model], Crafted(Path(folder), "run"))
 
 
 def in_unit_range(split: Split, data: ImageData) -> Tensor:
@@ -134,9 +137,9 @@ def test_the_poisons_are_always_the_same_and_crafted_part_by_part(
     assert float(alike.float().mean()) > 0.95
 
 
-def test_only_what_will_be_trained_on_is_crafted(digits: ImageData, digits_mlp: nn.Module) -> None:
+def test_only_what_will_be_trained_on_is_crafted(digits: ImageData, digits_mlp: nn.Module, tmp_path: Path) -> None:
     experiment = experiment_on_digits(Linf(0.1), recipe=small_recipe(train_limit=40))
-    made = Poisoning().prepare(digits, experiment, [digits_mlp])
+    made = Poisoning().prepare(digits, experiment, [digits_mlp], Crafted(tmp_path, "run"))
     expected, _ = digits.train.limited(40)
     assert torch.equal(made.train.labels, expected.labels)
     assert float((in_unit_range(made.train, made) - in_unit_range(expected, digits)).abs().max()) < 0.11

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from hypo import run_status, sweep_directory
 from hypo.errors import InputError, LockedError
-from hypo.identity import short_hash
+from hypo.identity import short_hash, training_id
 from hypo.job import Job
 from hypo.lock import Lock
 
@@ -70,11 +70,17 @@ class Sweep:
 
 
 def waves(jobs: Sequence[Job]) -> list[list[Job]]:
-    """`jobs` in groups: no job needs another of its own group or of a later one."""
+    """`jobs` in groups: no job needs another of its own group or of a later one.
+
+    Of those that share a trained model the first trains it, and the others come after.
+    """
     depth: dict[str, int] = {}
+    trainer: dict[str, str] = {}
     groups: list[list[Job]] = []
     for job in jobs:
-        depth[job.run_id] = 1 + max((depth.get(needed.run_id, -1) for needed in job.prerequisites), default=-1)
+        before = [needed.run_id for needed in job.prerequisites]
+        before.append(trainer.setdefault(training_id(job.experiment), job.run_id))
+        depth[job.run_id] = 1 + max(depth.get(run_id, -1) for run_id in before)
         groups.extend([] for _ in range(1 + depth[job.run_id] - len(groups)))
         groups[depth[job.run_id]].append(job)
     return groups

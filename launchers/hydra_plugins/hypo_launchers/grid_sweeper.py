@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -17,20 +17,31 @@ class GridSweeper(BasicSweeper):
     Unlike the basic sweeper it writes no files and composes no job twice.
     """
 
-    def __init__(self, params: dict[str, str]) -> None:
+    def __init__(self, params: dict[str, str], grids: Sequence[dict[str, str]] = ()) -> None:
+        """`params` is the grid, or with `grids` what all of them have in common."""
         super().__init__(max_batch_size=None, params=params)
+        self._grids = grids or [{}]
 
     def sweep(self, arguments: list[str]) -> Any:
         """Launch every combination; exits with 1 when a job failed."""
         assert self.hydra_context is not None
         assert self.launcher is not None
-        typed = [_expanded(argument) for argument in [*self._parse_config(), *arguments]]
-        overrides = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(typed)
-        (grid,) = self.split_arguments(overrides, None)
-        returns: Sequence[JobReturn] = self.launcher.launch(grid, initial_job_idx=0)
+        cells = [cell for grid in self._grids for cell in self._cells(grid, arguments)]
+        returns: Sequence[JobReturn] = self.launcher.launch(cells, initial_job_idx=0)
         if any(job.status is not JobStatus.COMPLETED for job in returns):
             sys.exit(1)
         return returns
+
+    def _cells(self, grid: Mapping[str, str], arguments: Sequence[str]) -> list[list[str]]:
+        """Every combination of one grid, in which what was typed takes the place of what the sweep's file says."""
+        assert self.hydra_context is not None
+        typed_keys = {_key(argument) for argument in arguments}
+        values = {key: value for key, value in {**self.params, **grid}.items() if key not in typed_keys}
+        of_file = (f"{key}={value}" for key, value in values.items())
+        typed = [_expanded(argument) for argument in (*of_file, *arguments)]
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        (cells,) = self.split_arguments(parser.parse_overrides(typed), None)
+        return [list(cell) for cell in cells]
 
 
 def _expanded(argument: str) -> str:
@@ -38,3 +49,7 @@ def _expanded(argument: str) -> str:
 
     key, _, values = argument.partition("=")
     return f"{key}={expand(values)}" if key.lstrip("+") == "lambda" and "..." in values else argument
+
+
+def _key(argument: str) -> str:
+    return argument.partition("=")[0].lstrip("+~")

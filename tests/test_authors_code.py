@@ -1,0 +1,57 @@
+"""`authors_code=true` is the recipe of the published code wherever it differs from the paper's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from omegaconf.errors import OmegaConfBaseException
+from test_config import job
+
+from hypo.errors import InputError
+
+
+def config(*overrides: str) -> dict[str, Any]:
+    return dict(job(*overrides).config)
+
+
+CIFAR10 = "dataset=cifar10"
+CODE = "authors_code=true"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "rate"),
+    [
+        (["defense=thrm", "lambda=40"], 0.1),
+        ([CODE, "defense=thrm", "lambda=5"], 0.1),
+        ([CODE, "defense=thrm", "lambda=10"], 0.05),
+        ([CODE, "defense=trades", "lambda=100"], 0.05),
+        ([CODE, "defense=standard", "lambda=100"], 0.1),  # it has no λ
+        ([CODE, "defense=pgd_at", "lambda=100"], 0.1),
+        ([CODE, "defense=standard", "arch=mlp"], 0.01),
+        (["defense=standard", "arch=mlp"], 0.1),
+        ([CODE, "recipe.learning_rate=0.3", "lambda=100"], 0.3),  # what is typed holds
+    ],
+)
+def test_the_learning_rate_is_the_paper_s_or_the_code_s(overrides: list[str], rate: float) -> None:
+    assert config(CIFAR10, *overrides)["recipe"]["learning_rate"] == rate
+
+
+def test_lambda_defaults_to_that_of_the_code() -> None:
+    assert (config()["lambda"], config(CODE)["lambda"], config(CODE, "lambda=2")["lambda"]) == (5, 6, 2)
+
+
+def test_poisons_are_truncated_as_in_the_code() -> None:
+    poisoned = (CIFAR10, "training_data=poisoning")
+    assert config(*poisoned)["training_data"]["stored"] == "rounded"
+    assert config(*poisoned, CODE)["training_data"]["stored"] == "truncated"
+
+
+@pytest.mark.parametrize("typed", ["1", "maybe", "null", "[]"])
+def test_it_takes_true_or_false(typed: str) -> None:
+    with pytest.raises((InputError, OmegaConfBaseException), match="authors_code: takes one of True, False"):
+        job(f"authors_code={typed}")
+
+
+def test_without_it_a_config_is_the_same_as_with_false() -> None:
+    assert job("authors_code=false").run_id == job().run_id
