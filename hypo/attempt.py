@@ -102,9 +102,9 @@ def _attempt(
             tags=[job.config["defense"]["name"], job.config["dataset"]["name"]],
             config=job.record["config"],
         )
-        shares = job.experiment.run(directory, _Recorder(directory, mirror, observer), models)
-        directory.save_result(job.run_id, shares)
-        mirror.finish({name: share.value for name, share in shares.items()})
+        findings = job.experiment.run(directory, _Recorder(directory, mirror, observer), models)
+        directory.save_result(job.run_id, findings)
+        mirror.finish({name: share.value for name, share in findings.shares.items()})
         return end(Outcome("done"))
     except LockedError:
         raise

@@ -9,7 +9,6 @@ theorems of Tao et al. 2022 hold exactly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -20,18 +19,16 @@ from hypo import checks
 from hypo.attacks.adversarial import Adversarial
 from hypo.attacks.goal import Goal, PerExample, lead
 from hypo.attacks.hypocritical import Hypocritical
+from hypo.attacks.margin import Margin
 from hypo.attacks.model_state import attacked
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.attacks.stability import Stability
 from hypo.datasets.images import Split
 from hypo.errors import DivergedError
+from hypo.pooled_search import PooledSearch, Progress, parts
 from hypo.precision import full_precision
-from hypo.randomness import example_noise
 from hypo.risks import Flags
 from hypo.threat_models.threat_model import ThreatModel
-
-Progress = Callable[[int, int], None]
-"""Called with how much is done, and out of how much."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +40,34 @@ class Evaluation:
             from the clean image, where there is nothing to climb.
         success: "any_iterate" counts every point that was visited inside the ball, "last_iterate" only where
             each restart ended, as the code of Tao et al. 2022 scores.
+        objective: what is climbed, "cross_entropy" as in PGD or "margin" as in C&W.
+        targeted: whether to measure for each class how many mistakes can be turned into it.
         test_limit: how many test examples, a fixed random subset; None takes all.
         batch: how many at once. It does not enter the run id: the noise is drawn per example.
     """
 
     attack: ProjectedGradient
     success: Literal["any_iterate", "last_iterate"] = "any_iterate"
+    objective: Literal["cross_entropy", "margin"] = "cross_entropy"
+    targeted: bool = False
     test_limit: int | None = None
     batch: int = field(default=500, metadata={"identity": False})
 
     def __post_init__(self) -> None:
         checks.choice("success", self.success, ("any_iterate", "last_iterate"))
+        checks.choice("objective", self.objective, ("cross_entropy", "margin"))
         checks.integer("batch", self.batch, at_least=1)
         if self.test_limit is not None:
             checks.integer("test_limit", self.test_limit, at_least=1)
+
+    @property
+    def every_iterate(self) -> bool:
+        """Whether every point visited counts."""
+        return self.success == "any_iterate"
+
+    def climbing(self, goal: Goal) -> Goal:
+        """`goal`, with the objective that this evaluation climbs."""
+        return Margin(goal) if self.objective == "margin" else goal
 
 
 @dataclass
@@ -72,8 +83,7 @@ class _Verdicts:
     def record(self, indices: Tensor, prediction: Tensor, undecided: Tensor) -> None:
         """Take note of what one more candidate of each of the examples at `indices` is classified as.
 
-        Only those count that are `undecided` (a bool for each of `indices`): what the others visit hangs on
-        when they leave the pool, and the flags must not.
+        Only those count that are `undecided` (a bool for each of `indices`).
         """
         right = prediction == self.labels[indices]
         self.adv[indices] |= undecided & ~right
@@ -109,25 +119,43 @@ def evaluate(
         labels, clean = limited.labels, logits.argmax(1)
         correct = clean == labels
         verdicts = _Verdicts(labels, clean, ~correct, correct.clone(), torch.zeros_like(correct))
-        search = _Search(model, limited, maximum, examples, threat_model, evaluation, seed, verdicts, progress)
+        search = PooledSearch(
+            model,
+            limited,
+            maximum,
+            examples,
+            threat_model,
+            evaluation.batch,
+            evaluation.every_iterate,
+            seed,
+            progress,
+        )
 
         def verification(indices: Tensor) -> Goal:
             label = labels[indices]
-            return PerExample(correct[indices], Adversarial(label), Hypocritical(label))
+            return PerExample(
+                correct[indices],
+                evaluation.climbing(Adversarial(label)),
+                evaluation.climbing(Hypocritical(label)),
+            )
 
         def stability(indices: Tensor) -> Goal:
-            return Stability(logits[indices])
+            return evaluation.climbing(Stability(logits[indices]))
+
+        def undecided() -> Tensor:
+            return ~torch.where(correct, verdicts.adv, verdicts.hyp)
 
         attack = evaluation.attack
         # At the clean image the divergence is least, and its gradient zero: no direction to set out in.
         away = replace(attack, start="uniform") if attack.start == "clean" else attack
-        search.run("verification", attack, verification, lambda: ~torch.where(correct, verdicts.adv, verdicts.hyp))
-        search.run("stability", away, stability, lambda: ~correct & ~verdicts.sta)
+        search.run("verification", attack, verification, undecided, verdicts.record)
+        search.run("stability", away, stability, lambda: ~correct & ~verdicts.sta, verdicts.record)
     return Flags(
         example=examples.cpu().numpy(),
         label=labels.cpu().numpy(),
         clean_prediction=clean.cpu().numpy(),
         margin=lead(logits, labels).cpu().numpy(),
+        lead=lead(logits, clean).cpu().numpy(),
         correct=correct.cpu().numpy(),
         adv=verdicts.adv.cpu().numpy(),
         hyp=verdicts.hyp.cpu().numpy(),
@@ -135,98 +163,7 @@ def evaluate(
     )
 
 
-@dataclass
-class _Search:
-    """One attack after the other on the examples that are still undecided."""
-
-    model: nn.Module
-    test: Split
-    maximum: int
-    examples: Tensor
-    threat_model: ThreatModel
-    evaluation: Evaluation
-    seed: int
-    verdicts: _Verdicts
-    progress: Progress
-
-    def run(
-        self,
-        name: str,
-        attack: ProjectedGradient,
-        goal: Callable[[Tensor], Goal],
-        undecided: Callable[[], Tensor],
-    ) -> None:
-        """Attack what is `undecided` (a bool for each example), restart by restart."""
-        for restart in range(attack.restarts):
-            self._restart(name, restart, attack, goal, undecided)
-
-    def _restart(
-        self,
-        name: str,
-        restart: int,
-        attack: ProjectedGradient,
-        goal: Callable[[Tensor], Goal],
-        undecided: Callable[[], Tensor],
-    ) -> None:
-        batch = self.evaluation.batch
-        every_iterate = self.evaluation.success == "any_iterate"
-        pool = undecided().nonzero().squeeze(1)
-        if not len(pool):
-            return
-        noise = example_noise(self.seed, name, restart, self.examples[pool], tuple(self.test.images.shape[1:]))
-        points = torch.cat([self._start(attack, pool[part], noise[part]) for part in _parts(len(pool), batch)])
-        # A CPU has nothing to synchronise with, so there decided examples leave at once.
-        compactions = range(1, attack.steps) if pool.device.type == "cpu" else compaction_steps(attack.steps)
-        for number in range(attack.steps):
-            if every_iterate and number in compactions:
-                kept = undecided()[pool]
-                pool, noise, points = pool[kept], noise[kept], points[kept]
-            predictions = []
-            for part in _parts(len(pool), batch):
-                indices = pool[part]
-                points[part], logits = attack.step(
-                    self.model,
-                    points[part],
-                    self._images(indices),
-                    goal(indices),
-                    self.threat_model,
-                    noise[part],
-                    number,
-                )
-                predictions.append(logits.argmax(1))
-            if every_iterate and predictions:
-                self.verdicts.record(pool, torch.cat(predictions), undecided()[pool])
-            self.progress(number + 1, attack.steps)
-        with torch.no_grad():
-            for part in _parts(len(pool), batch):
-                prediction = self.model(points[part]).argmax(1)
-                self.verdicts.record(pool[part], prediction, undecided()[pool[part]])
-
-    def _images(self, indices: Tensor) -> Tensor:
-        return self.test.images[indices].float() / self.maximum
-
-    def _start(self, attack: ProjectedGradient, indices: Tensor, noise: Tensor) -> Tensor:
-        images = self._images(indices)
-        start = attack.starting_point(images, self.threat_model, noise)
-        # Projected, because only a point inside the ball may count as a candidate.
-        return self.threat_model.project(start, images)
-
-
-def compaction_steps(steps: int) -> frozenset[int]:
-    """The steps before which decided examples leave the pool: 1, 2, 4 and 8, then every fifth.
-
-    Each time costs one synchronisation with the device. Undefended models are decided within a few steps,
-    robust ones lose little to the wider stride.
-    """
-    return frozenset({1, 2, 4, 8} | set(range(12, steps, 5)))
-
-
 def _clean_logits(model: nn.Module, test: Split, maximum: int, batch: int) -> Tensor:
     with torch.no_grad():
-        parts = (test.images[part].float() / maximum for part in _parts(len(test), batch))
-        return torch.cat([model(images) for images in parts])
-
-
-def _parts(length: int, size: int) -> Iterator[slice]:
-    for begin in range(0, length, size):
-        yield slice(begin, begin + size)
+        images = (test.images[part].float() / maximum for part in parts(len(test), batch))
+        return torch.cat([model(part) for part in images])

@@ -19,11 +19,13 @@ from hypo.defenses.none import NoDefense
 from hypo.device import few_threads, resolve
 from hypo.errors import InputError
 from hypo.evaluation import Evaluation, evaluate
+from hypo.findings import Findings
 from hypo.identity import training_id, trains
 from hypo.randomness import derive
 from hypo.recipe import Recipe
-from hypo.risks import Share, risks
+from hypo.risks import risks
 from hypo.run_directory import RunDirectory
+from hypo.targeted_rates import targeted_rates
 from hypo.threat_models.threat_model import ThreatModel
 from hypo.trained_once import trained_once
 from hypo.training import train
@@ -77,9 +79,7 @@ class Experiment:
         with torch.device("meta"):
             self.arch.build(data.shape, len(data.classes))
 
-    def run(
-        self, directory: RunDirectory, observer: Observer, models: Sequence[nn.Module] = ()
-    ) -> dict[str, Share]:
+    def run(self, directory: RunDirectory, observer: Observer, models: Sequence[nn.Module] = ()) -> Findings:
         """Train, or go on training, from the newest checkpoint in `directory`; then evaluate.
 
         Where another run beside it has trained the same model already, that one is evaluated. Leaves checkpoint,
@@ -120,17 +120,19 @@ class Experiment:
                 trained_once(model, directory, training_id(self), train_here)
             else:
                 directory.save_model(model, data.shape, len(data.classes))
-            flags = evaluate(
-                model,
-                data.test.to(device),
-                data.maximum,
-                self.threat_model,
-                self.evaluation,
-                self.seed,
-                progress=observer.evaluating,
-            )
+            return self._measure(model, data, device, directory, observer)
+
+    def _measure(
+        self, model: nn.Module, data: ImageData, device: torch.device, directory: RunDirectory, observer: Observer
+    ) -> Findings:
+        attacked = (model, data.test.to(device), data.maximum, self.threat_model, self.evaluation, self.seed)
+        flags = evaluate(*attacked, progress=observer.evaluating)
         directory.save_examples(flags)
-        return risks(flags)
+        targeted = {}
+        if self.evaluation.targeted:
+            rates = targeted_rates(*attacked, len(data.classes), flags, progress=observer.evaluating)
+            targeted = dict(zip(data.classes, rates, strict=True))
+        return Findings(risks(flags), targeted)
 
     def build_model(self, data: ImageData) -> nn.Module:
         """The model as initialised from the seed, on the CPU; drawn there, so that devices start alike."""

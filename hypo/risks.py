@@ -23,6 +23,7 @@ class Flags:
         example: index in the test set, int64.
         label, clean_prediction: classes, int64.
         margin: the label's clean logit minus the largest other, float32.
+        lead: the predicted class's clean logit minus the runner-up's, float32, >= 0.
         correct: the clean prediction is the label.
         adv: some candidate is misclassified.
         hyp: some candidate is classified as the label.
@@ -33,6 +34,7 @@ class Flags:
     label: np.ndarray
     clean_prediction: np.ndarray
     margin: np.ndarray
+    lead: np.ndarray
     correct: np.ndarray
     adv: np.ndarray
     hyp: np.ndarray

@@ -21,10 +21,11 @@ from hypo import run_status, weights
 from hypo.architectures.normalised import Normalised
 from hypo.atomic import write_atomically
 from hypo.errors import InputError
+from hypo.findings import Findings
 from hypo.identity import GROUPS, SCHEMA
 from hypo.lock import Claim, Lock
 from hypo.outcome import Outcome
-from hypo.risks import Flags, Share
+from hypo.risks import Flags
 from hypo.run_status import to_json
 from hypo.settings import build, describe
 
@@ -141,21 +142,14 @@ class RunDirectory:
         """Write examples.parquet: one row a test example."""
         import pandas
 
-        columns = ("example", "label", "clean_prediction", "correct", "adv", "hyp", "sta", "margin")
+        columns = ("example", "label", "clean_prediction", "correct", "adv", "hyp", "sta", "margin", "lead")
         buffer = io.BytesIO()
         pandas.DataFrame({name: getattr(flags, name) for name in columns}).to_parquet(buffer, index=False)
         self._write("examples.parquet", buffer.getbuffer())
 
-    def save_result(self, run_id: str, shares: Mapping[str, Share]) -> None:
+    def save_result(self, run_id: str, findings: Findings) -> None:
         """Write result.json, which is what makes a run done; so it comes last."""
-        result = {
-            "schema": SCHEMA,
-            "run_id": run_id,
-            "n": shares["D"].of,
-            **{name: share.value for name, share in shares.items()},
-            "counts": {name: {"count": share.count, "of": share.of} for name, share in shares.items()},
-            "intervals": {name: share.interval for name, share in shares.items()},
-        }
+        result = {"schema": SCHEMA, "run_id": run_id, **findings.as_json()}
         self._write("result.json", to_json(result))
         (self.path / "checkpoint.previous.pt").unlink(missing_ok=True)
 

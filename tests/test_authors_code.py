@@ -47,7 +47,7 @@ def test_poisons_are_truncated_as_in_the_code() -> None:
     assert config(*poisoned, CODE)["training_data"]["stored"] == "truncated"
 
 
-@pytest.mark.parametrize("typed", ["1", "maybe", "null", "[]"])
+@pytest.mark.parametrize("typed", ["2", "maybe", "null", "[]"])
 def test_it_takes_true_or_false(typed: str) -> None:
     with pytest.raises((InputError, OmegaConfBaseException), match="authors_code: takes one of True, False"):
         job(f"authors_code={typed}")

@@ -17,7 +17,8 @@ from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.attacks.stability import Stability
 from hypo.datasets.images import ImageData, Split
 from hypo.errors import DivergedError, InputError
-from hypo.evaluation import Evaluation, compaction_steps, evaluate
+from hypo.evaluation import Evaluation, evaluate
+from hypo.pooled_search import compaction_steps
 from hypo.precision import full_precision
 from hypo.randomness import example_noise
 from hypo.risks import Flags, risks
@@ -67,11 +68,11 @@ def plainly(
         clean_logits = model(image).detach()
         clean = clean_logits.argmax(1)
 
-        def predictions(name: str, goal: Goal, image: Tensor = image, number: int = number) -> list[Tensor]:
-            visited = []
+        def predictions(name: str, wanted: Goal, image: Tensor = image, number: int = number) -> list[Tensor]:
+            visited, goal = [], evaluation.climbing(wanted)
             for restart in range(attack.restarts):
                 noise = example_noise(seed, name, restart, torch.tensor([number]), tuple(image.shape[1:]))
-                points = threat_model.project(attack.starting_point(image, threat_model, noise), image)
+                points = threat_model.project(attack.starting_point(image, goal, threat_model, noise), image)
                 path = []
                 for step in range(attack.steps):
                     moved, logits = attack.step(model, points, image, goal, threat_model, noise, step)
@@ -104,18 +105,21 @@ def assert_same(found: Flags, expected: Flags | dict[str, np.ndarray]) -> None:
 @pytest.mark.parametrize("restarts", [1, 3])
 @pytest.mark.parametrize("threat_model", [Linf(0.06), L2(0.35)])
 @pytest.mark.parametrize("success", ["any_iterate", "last_iterate"])
+@pytest.mark.parametrize(("start", "objective"), [("uniform", "cross_entropy"), ("authors_code", "margin")])
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_flags_are_those_of_the_plain_loop(
     models: dict[str, nn.Module],
     test_split: Split,
     name: str,
+    start: str,
+    objective: str,
     success: str,
     threat_model: ThreatModel,
     restarts: int,
 ) -> None:
     """Skipping what is decided, sharing a pool and dropping examples changes nothing."""
-    attack = ProjectedGradient(steps=12, relative_step=0.25, restarts=restarts)
-    evaluation = Evaluation(attack, success=success)  # type: ignore[arg-type]
+    attack = ProjectedGradient(steps=12, relative_step=0.25, restarts=restarts, start=start)  # type: ignore[arg-type]
+    evaluation = Evaluation(attack, success=success, objective=objective)  # type: ignore[arg-type]
     with attacked(models[name]):
         expected = plainly(models[name], test_split, 16, threat_model, evaluation, seed=3)
     found = evaluate(models[name], test_split, 16, threat_model, evaluation, seed=3)

@@ -29,7 +29,9 @@ consistent = st.lists(st.sampled_from(CONSISTENT), min_size=1, max_size=60)
 def flags(examples: list[Example]) -> Flags:
     correct, adv, hyp, sta = np.array(examples, dtype=bool).reshape(-1, 4).T
     numbers = np.arange(len(examples))
-    return Flags(numbers, numbers, numbers, numbers.astype(np.float32), correct, adv, hyp, sta)
+    return Flags(
+        numbers, numbers, numbers, numbers.astype(np.float32), numbers.astype(np.float32), correct, adv, hyp, sta
+    )
 
 
 def share(selected: list[bool]) -> tuple[int, int]:

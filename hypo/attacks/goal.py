@@ -12,6 +12,14 @@ from torch import Tensor
 class Goal(Protocol):
     """What counts as success for each example of a batch, and what to climb to get there."""
 
+    @property
+    def starts_gaussian(self) -> bool | Tensor:
+        """Whether the code of Tao et al. 2022 starts at x + 0.01·N(0, 1) and not anywhere in the ball.
+
+        One for all examples, or (batch,) bool.
+        """
+        ...
+
     def objective(self, logits: Tensor) -> Tensor:
         """(batch,) differentiable, to be maximised, from (batch, classes) logits of perturbed images."""
         ...
@@ -32,6 +40,11 @@ class PerExample:
     condition: Tensor
     chosen: Goal
     otherwise: Goal
+
+    @property
+    def starts_gaussian(self) -> Tensor:
+        """(batch,) bool, each example's own."""
+        return torch.where(self.condition, self.chosen.starts_gaussian, self.otherwise.starts_gaussian)
 
     def objective(self, logits: Tensor) -> Tensor:
         """(batch,) each example's own objective."""

@@ -28,32 +28,35 @@ class ProjectedGradient:
         steps: gradient steps, >= 1.
         relative_step: step length in units of ε, > 0.
         restarts: independent searches from new starting points, >= 1.
-        start: "uniform" in the ball (ℓ2: on the sphere), "gaussian" at x + 0.01·N(0, 1) as in the code of
-            Tao et al. 2022, or "clean".
+        start: "uniform" in the ball (ℓ2: on the sphere), "gaussian" at x + 0.01·N(0, 1), "authors_code" for
+            the one of the two that the code of Tao et al. 2022 has for the goal, or "clean".
     """
 
     steps: int = 20
     relative_step: float = 0.25
     restarts: int = 1
-    start: Literal["uniform", "gaussian", "clean"] = "uniform"
+    start: Literal["uniform", "gaussian", "authors_code", "clean"] = "uniform"
 
     def __post_init__(self) -> None:
         checks.integer("steps", self.steps, at_least=1)
         checks.number("relative_step", self.relative_step, above=0)
         checks.integer("restarts", self.restarts, at_least=1)
-        checks.choice("start", self.start, ("uniform", "gaussian", "clean"))
+        checks.choice("start", self.start, ("uniform", "gaussian", "authors_code", "clean"))
 
-    def starting_point(self, images: Tensor, threat_model: ThreatModel, noise: Tensor) -> Tensor:
-        """Where a search begins, from standard normal `noise` of the images' shape.
+    def starting_point(self, images: Tensor, goal: Goal, threat_model: ThreatModel, noise: Tensor) -> Tensor:
+        """Where a search for `goal` begins, from standard normal `noise` of the images' shape.
 
         The Gaussian start is left unprojected, as in the authors' code: it may lie outside the ball and
         outside [0, 1] until the first step.
         """
-        if self.start == "uniform":
-            return threat_model.project(images + threat_model.uniform(noise), images)
-        if self.start == "gaussian":
-            return images + GAUSSIAN_START * noise
-        return images
+        if self.start == "clean":
+            return images
+        uniform = threat_model.project(images + threat_model.uniform(noise), images)
+        gaussian = images + GAUSSIAN_START * noise
+        if self.start == "authors_code":
+            which = torch.as_tensor(goal.starts_gaussian, device=images.device)
+            return torch.where(which.view(-1, *[1] * (images.dim() - 1)), gaussian, uniform)
+        return uniform if self.start == "uniform" else gaussian
 
     def step(
         self,
@@ -104,7 +107,7 @@ class ProjectedGradient:
             Perturbed images of the same shape, in the ball and in [0, 1].
         """
         noise = torch.randn(images.shape, generator=random, device=images.device)
-        perturbed = self.starting_point(images, threat_model, noise)
+        perturbed = self.starting_point(images, goal, threat_model, noise)
         with attacked(model):
             for number in range(self.steps):
                 perturbed, _ = self.step(model, perturbed, images, goal, threat_model, noise, number)
@@ -132,7 +135,7 @@ class ProjectedGradient:
         with attacked(model):
             for _ in range(self.restarts):
                 noise = torch.randn(images.shape, generator=random, device=images.device)
-                perturbed = threat_model.project(self.starting_point(images, threat_model, noise), images)
+                perturbed = threat_model.project(self.starting_point(images, goal, threat_model, noise), images)
                 for number in range(self.steps):
                     moved, logits = self.step(model, perturbed, images, goal, threat_model, noise, number)
                     keep(perturbed, logits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -19,6 +20,8 @@ class Stability:
     """
 
     clean_logits: Tensor
+
+    starts_gaussian: ClassVar[bool] = True
 
     def objective(self, logits: Tensor) -> Tensor:
         """(batch,) divergence from the clean prediction."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -19,6 +20,8 @@ class Targeted:
     """
 
     targets: Tensor
+
+    starts_gaussian: ClassVar[bool] = False
 
     def objective(self, logits: Tensor) -> Tensor:
         """(batch,) minus the cross-entropy to the target."""

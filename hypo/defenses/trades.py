@@ -25,10 +25,12 @@ class Trades:
     Attributes:
         lambda_: weight λ >= 0 of the divergence.
         attack: the inner attack, on the model in `eval()` mode.
+        joint_forward: see `penalised`.
     """
 
     lambda_: float
     attack: ProjectedGradient
+    joint_forward: bool = False
 
     def __post_init__(self) -> None:
         checks.number("lambda", self.lambda_, at_least=0)
@@ -48,4 +50,4 @@ class Trades:
                 goal = Stability(model(images))
             return self.attack.last(model, images, goal, threat_model, random)
 
-        return penalised(model, images, labels, self.lambda_, perturb)
+        return penalised(model, images, labels, self.lambda_, perturb, self.joint_forward)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hypo.attacks.adversarial import Adversarial
 from hypo.attacks.goal import Goal, PerExample
 from hypo.attacks.hypocritical import Hypocritical
+from hypo.attacks.margin import Margin
 from hypo.attacks.model_state import attacked
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.attacks.stability import Stability
@@ -156,7 +157,7 @@ def test_best_is_never_worse_than_clean_start_end_or_fewer_restarts(
     one = attack(1).best(model, images, goal, threat_model, random_generator())
     three = attack(3).best(model, images, goal, threat_model, random_generator())
     noise = torch.randn(images.shape, generator=random_generator())
-    began = threat_model.project(attack(1).starting_point(images, threat_model, noise), images)
+    began = threat_model.project(attack(1).starting_point(images, goal, threat_model, noise), images)
     assert (margin(one) >= margin(images)).all()
     assert (margin(one) >= margin(began)).all()
     assert (margin(three) >= margin(one)).all()
@@ -195,7 +196,7 @@ def test_steps_do_not_depend_on_the_batch(
 
     def search(part: slice) -> Tensor:
         goal = PerExample(labels[part] > 4, Adversarial(labels[part]), Hypocritical(labels[part]))
-        points = attack.starting_point(images[part], threat_model, noise[part])
+        points = attack.starting_point(images[part], goal, threat_model, noise[part])
         for number in range(5):
             points, _ = attack.step(model, points, images[part], goal, threat_model, noise[part], number)
         return points
@@ -229,7 +230,7 @@ def test_saturated_examples_keep_moving(kind: type, start: str) -> None:
     threat_model = kind(0.05)
     noise = torch.randn(images.shape, generator=random_generator(2))
     attack = ProjectedGradient(start=start)  # type: ignore[arg-type]
-    points = attack.starting_point(images, threat_model, noise)
+    points = attack.starting_point(images, goal, threat_model, noise)
     with attacked(model):
         for number in range(6):
             moved, logits = attack.step(model, points, images, goal, threat_model, noise, number)
@@ -318,14 +319,30 @@ def test_the_model_is_restored_when_the_attack_fails() -> None:
 def test_starting_points() -> None:
     images = interior_images(random_generator())
     noise = torch.randn(images.shape, generator=random_generator(1))
-    start = {
-        name: ProjectedGradient(start=name).starting_point(images, Linf(0.01), noise)  # type: ignore[arg-type]
-        for name in ("clean", "gaussian", "uniform")
-    }
+    labels = torch.zeros(len(images), dtype=torch.long)
+
+    def started(name: str, goal: Goal) -> torch.Tensor:
+        return ProjectedGradient(start=name).starting_point(images, goal, Linf(0.01), noise)  # type: ignore[arg-type]
+
+    start = {name: started(name, Adversarial(labels)) for name in ("clean", "gaussian", "uniform")}
     assert torch.equal(start["clean"], images)
     assert torch.equal(start["gaussian"], images + 0.01 * noise)
     assert Linf(0.01).distance(start["gaussian"], images).max() > 0.01  # unprojected, as in the authors' code
     torch.testing.assert_close(start["uniform"], images + Linf(0.01).uniform(noise))
+    # The authors' code: adversarial and targeted attacks in the ball, hypocritical and stability ones beside x.
+    stability = Stability(torch.randn(len(images), 2))
+    for goal, name in (
+        (Adversarial(labels), "uniform"),
+        (Targeted(labels), "uniform"),
+        (Hypocritical(labels), "gaussian"),
+        (stability, "gaussian"),
+        (Margin(Hypocritical(labels)), "gaussian"),
+    ):
+        assert torch.equal(started("authors_code", goal), start[name])
+    first = torch.arange(len(images)) == 0
+    mixed = started("authors_code", PerExample(first, Hypocritical(labels), Adversarial(labels)))
+    assert torch.equal(mixed[:1], start["gaussian"][:1])
+    assert torch.equal(mixed[1:], start["uniform"][1:])
 
 
 def test_steps_have_the_length_that_was_asked_for() -> None:

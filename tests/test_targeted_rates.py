@@ -1,0 +1,76 @@
+"""Targeted success rates on the mistakes, with what is there already told apart from what is moved."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_models import linear_model
+from torch import nn
+
+from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.datasets.images import ImageData, Split
+from hypo.evaluation import Evaluation, evaluate
+from hypo.findings import TargetedRate
+from hypo.risks import Share
+from hypo.targeted_rates import targeted_rates
+from hypo.threat_models.l2 import L2
+from hypo.threat_models.linf import Linf
+from hypo.threat_models.threat_model import ThreatModel
+
+ATTACK = ProjectedGradient(steps=10)
+
+
+def rates(
+    model: nn.Module, test: Split, maximum: int, threat_model: ThreatModel, evaluation: Evaluation, classes: int
+) -> list[TargetedRate]:
+    flags = evaluate(model, test, maximum, threat_model, evaluation, seed=0)
+    return targeted_rates(model, test, maximum, threat_model, evaluation, 0, classes, flags)
+
+
+@pytest.mark.parametrize("threat_model", [Linf(0.1), L2(0.1)])
+@pytest.mark.parametrize("objective", ["cross_entropy", "margin"])
+def test_on_a_line_the_rates_are_known(threat_model: ThreatModel, objective: str) -> None:
+    """One pixel x, prediction 1 where x > 0.5; label 2 is never predicted, so that every image is a mistake."""
+    model = linear_model(torch.tensor([[-1.0], [1.0], [0.0]]), torch.tensor([0.5, -0.5, -9.0]))
+    pixels = torch.tensor([50, 110, 120, 140, 150, 200], dtype=torch.uint8)  # the line is at 127.5, ε is 25.5
+    test = Split(pixels.view(6, 1, 1, 1), torch.full((6,), 2))
+    evaluation = Evaluation(ATTACK, objective=objective)  # type: ignore[arg-type]
+    assert rates(model, test, 255, threat_model, evaluation, classes=3) == [
+        TargetedRate(already=Share(3, 6), moved=Share(2, 3)),
+        TargetedRate(already=Share(3, 6), moved=Share(2, 3)),
+        TargetedRate(already=Share(0, 6), moved=Share(0, 6)),
+    ]
+
+
+@pytest.mark.parametrize("threat_model", [Linf(0.06), L2(0.35)])
+@pytest.mark.parametrize("success", ["any_iterate", "last_iterate"])
+def test_rates_add_up_and_do_not_depend_on_the_batch(
+    digits: ImageData, digits_mlp: nn.Module, threat_model: ThreatModel, success: str
+) -> None:
+    def found(batch: int) -> list[TargetedRate]:
+        evaluation = Evaluation(ATTACK, success=success, batch=batch)  # type: ignore[arg-type]
+        return rates(digits_mlp, digits.test, 16, threat_model, evaluation, classes=10)
+
+    by_class = found(500)
+    assert by_class == found(7)
+    mistakes = by_class[0].already.of
+    assert mistakes > 20
+    assert sum(rate.already.count for rate in by_class) == mistakes
+    assert all(rate.moved.of == mistakes - rate.already.count for rate in by_class)
+    assert any(0 < rate.moved.count < rate.moved.of for rate in by_class)
+
+
+def test_a_larger_ball_reaches_no_less(digits: ImageData, digits_mlp: nn.Module) -> None:
+    evaluation = Evaluation(ATTACK)
+    small, large = (
+        sum(rate.moved.count for rate in rates(digits_mlp, digits.test, 16, Linf(size), evaluation, 10))
+        for size in (0.02, 0.2)
+    )
+    assert small < large
+
+
+def test_without_mistakes_there_is_nothing_to_take_a_share_of() -> None:
+    model = linear_model(torch.tensor([[-1.0], [1.0]]), torch.tensor([0.5, -0.5]))
+    test = Split(torch.tensor([[[[200]]]], dtype=torch.uint8), torch.tensor([1]))
+    for rate in rates(model, test, 255, Linf(0.1), Evaluation(ATTACK), classes=2):
+        assert (rate.already.value, rate.moved.value, rate.moved.interval) == (None, None, None)
