@@ -37,6 +37,38 @@ def test_the_learning_rate_is_the_paper_s_or_the_code_s(overrides: list[str], ra
     assert config(CIFAR10, *overrides)["recipe"]["learning_rate"] == rate
 
 
+@pytest.mark.parametrize("data", ["noise", "mislabeling"])
+@pytest.mark.parametrize(
+    ("dataset", "arch", "rate"),
+    [
+        ("cifar10", "resnet18", 0.1),
+        ("cifar10", "mlp_tao2022", 0.01),
+        ("cifar10", "vgg16", 0.01),
+        ("digits", "mlp", 0.002),
+    ],
+)
+def test_what_cannot_be_learnt_is_trained_on_as_in_the_paper(
+    data: str, dataset: str, arch: str, rate: float
+) -> None:
+    recipe = config(f"dataset={dataset}", f"arch={arch}", f"training_data={data}")["recipe"]
+    assert recipe["learning_rate"] == rate
+    assert (recipe["weight_decay"], recipe["crop_padding"], recipe["flip"]) == (0, 0, False)
+
+
+def test_the_mlp_has_the_form_of_the_paper_or_of_the_code() -> None:
+    paper, code = (config(CIFAR10, "arch=mlp_tao2022", *more)["arch"] for more in ([], [CODE]))
+    assert (paper["hidden"], paper["relu"]) == ([3072, 3072], "every")
+    assert (code["hidden"], code["relu"]) == ([3072, 3072, 3072], "first")
+
+
+def test_attacks_start_and_score_as_in_the_code() -> None:
+    paper, code = config(CIFAR10), config(CIFAR10, CODE)
+    assert [part["attack"]["start"] for part in (paper["defense"], paper["evaluation"])] == ["uniform"] * 2
+    assert [part["attack"]["start"] for part in (code["defense"], code["evaluation"])] == ["authors_code"] * 2
+    assert (paper["evaluation"]["success"], code["evaluation"]["success"]) == ("any_iterate", "last_iterate")
+    assert (paper["defense"]["joint_forward"], code["defense"]["joint_forward"]) == (False, True)
+
+
 def test_lambda_defaults_to_that_of_the_code() -> None:
     assert (config()["lambda"], config(CODE)["lambda"], config(CODE, "lambda=2")["lambda"]) == (5, 6, 2)
 

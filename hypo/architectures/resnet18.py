@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hypo import checks
+from hypo.architectures.initialisation import he_initialised
 from hypo.errors import InputError
 
 
@@ -15,8 +16,8 @@ from hypo.errors import InputError
 class Resnet18:
     """Four stages of two residual blocks; each stage but the first halves the image and doubles the channels.
 
-    With width 64, three channels and ten classes it has 11,173,962 parameters. Convolutions start as in
-    He et al. (ICCV 2015), N(0, 2 / fan_out).
+    With width 64, three channels and ten classes it has 11,173,962 parameters. For the start of the weights see
+    `he_initialised`.
 
     Source: He et al., "Deep Residual Learning for Image Recognition" (CVPR 2016), with the stem of its §4.2.
 
@@ -51,10 +52,7 @@ class Resnet18:
             nn.Flatten(),
             nn.Linear(stages[-1], classes),
         )
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        return network
+        return he_initialised(network)
 
 
 class BasicBlock(nn.Module):

@@ -15,6 +15,8 @@ from hypo.architectures.mlp import Mlp
 from hypo.architectures.normalised import Architecture
 from hypo.architectures.resnet18 import Resnet18
 from hypo.architectures.small_cnn import SmallCnn
+from hypo.architectures.vgg16 import Vgg16
+from hypo.architectures.wide_resnet import WideResnet
 from hypo.errors import InputError
 
 CLASSES = 10
@@ -31,6 +33,7 @@ class Case:
 
 CASES = {
     "mlp-digits": Case(Mlp(), (1, 8, 8), 64 * 128 + 128 + 128 * 128 + 128 + 128 * 10 + 10),
+    "mlp-one-relu": Case(Mlp((5, 6, 7), "first"), (1, 2, 2), 25 + 36 + 49 + 80),
     "mlp-linear": Case(Mlp(hidden=()), (3, 5, 4), 60 * 10 + 10),
     "small_cnn-digits": Case(SmallCnn(), (1, 8, 8), 160 + 4640 + 32 * 4 * 64 + 64 + 64 * 10 + 10),
     "small_cnn-odd": Case(SmallCnn(), (3, 11, 9), 448 + 4640 + 32 * 4 * 64 + 64 + 64 * 10 + 10),
@@ -38,6 +41,8 @@ CASES = {
     "lenet-oblong": Case(Lenet(), (3, 8, 12), 2432 + 51_264 + 384 * 1024 + 1024 + 1024 * 10 + 10),
     "resnet18-cifar10": Case(Resnet18(), (3, 32, 32), 11_173_962),
     "resnet18-narrow": Case(Resnet18(width=8), (1, 13, 8), 88 + 2368 + 8352 + 33_088 + 131_712 + 650),
+    "vgg16-narrow": Case(Vgg16(width=4), (1, 32, 37), 57_756 + 528 + 330),
+    "wide_resnet-narrow": Case(WideResnet(10, 1), (3, 8, 9), 432 + 4672 + 14_432 + 57_536 + 128 + 650),
 }
 
 
@@ -109,12 +114,46 @@ def test_in_eval_mode_images_do_not_meet(case):
         assert torch.allclose(network(image[None])[0], logits, atol=1e-5)
 
 
-def test_resnet18_starts_as_he_et_al():
-    network = build(CASES["resnet18-cifar10"])
+# Counts that are published, or follow from the published layers: at the sizes of the papers.
+PUBLISHED = {
+    "mlp of the paper": Case(Mlp((3072,) * 2), (3, 32, 32), 2 * (3072 * 3072 + 3072) + 30_730),
+    "mlp of the code": Case(Mlp((3072,) * 3, "first"), (3, 32, 32), 3 * (3072 * 3072 + 3072) + 30_730),
+    "vgg16": Case(Vgg16(), (3, 32, 32), 14_728_266),
+    "vgg16 64x64": Case(Vgg16(), (3, 64, 64), 14_728_266),
+    "wrn-28-10": Case(WideResnet(), (3, 32, 32), 36_479_194),
+    "resnet18": Case(Resnet18(), (3, 32, 32), 11_173_962),
+    "resnet18 64x64": Case(Resnet18(), (3, 64, 64), 11_173_962),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_number_of_parameters_at_the_published_size(name):
+    with torch.device("meta"):
+        network = build(PUBLISHED[name])
+        assert network(torch.empty(2, *PUBLISHED[name].shape)).shape == (2, CLASSES)
+    assert sum(parameter.numel() for parameter in network.parameters()) == PUBLISHED[name].parameters
+
+
+@pytest.mark.parametrize(("classes", "parameters"), [(100, 11_220_132), (200, 11_271_432)])
+def test_number_of_parameters_with_more_classes(classes, parameters):
+    with torch.device("meta"):
+        network = Resnet18().build((3, 64, 64), classes)
+    assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+
+
+def test_in_the_authors_form_the_mlp_has_one_relu():
+    kinds = [type(layer).__name__ for layer in Mlp((4, 4, 4), "first").build((1, 2, 2), 3)]
+    assert kinds == ["Flatten", "Linear", "ReLU", "Linear", "Linear", "Linear"]
+
+
+@pytest.mark.parametrize("architecture", [Resnet18(), Vgg16(), WideResnet(10, 8)])
+def test_convolutions_start_as_he_et_al(architecture):
+    torch.manual_seed(0)
+    network = architecture.build((3, 32, 32), CLASSES)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             fan_out = module.out_channels * module.kernel_size[0] * module.kernel_size[1]
-            assert module.bias is None
+            assert module.bias is None or not module.bias.any()
             assert module.weight.std().item() == pytest.approx((2 / fan_out) ** 0.5, rel=0.06)
         if isinstance(module, nn.BatchNorm2d):
             assert (module.weight == 1).all()
@@ -151,6 +190,8 @@ def test_lists_from_yaml_become_tuples():
         ),
         (Resnet18(), (3, 7, 32), "arch: resnet18 .* at least 8x8 pixels, got 7x32; .*"),
         (Resnet18(), (3, 32, 4), "arch: resnet18 .* at least 8x8 pixels, got 32x4; .*"),
+        (Vgg16(), (3, 31, 32), "arch: vgg16 .* at least 32x32 pixels, got 31x32; .*"),
+        (WideResnet(), (3, 32, 3), "arch: wide_resnet .* at least 4x4 pixels, got 32x3; .*"),
         (SmallCnn(), (1, 3, 8), "arch: small_cnn .* at least 4x4 pixels, got 3x8; .*arch.channels.*"),
         (
             SmallCnn((8,) * 4),
@@ -173,6 +214,10 @@ def test_shapes_that_do_not_fit(architecture, shape, message):
         (lambda: SmallCnn(channels=(-1,)), "arch.channels: takes a whole number >= 1, got -1"),
         (lambda: SmallCnn(hidden=0), "arch.hidden: takes a whole number >= 1, got 0"),
         (lambda: Resnet18(width=0), "arch.width: takes a whole number >= 1, got 0"),
+        (lambda: Vgg16(width=0), "arch.width: takes a whole number >= 1, got 0"),
+        (lambda: WideResnet(width=0), "arch.width: takes a whole number >= 1, got 0"),
+        (lambda: WideResnet(depth=29), r"arch.depth: takes 6n \+ 4, such as 10, 16 or 28, got 29"),
+        (lambda: Mlp(relu="none"), "arch.relu: takes one of every, first, got 'none'"),
     ],
 )
 def test_sizes_that_make_no_network(construct, message):
