@@ -8,6 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
+from parquet_files import small_data_set
 
 from hypo import resolvers
 from hypo.config import job_from_config
@@ -44,6 +45,7 @@ def own_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             folder = tmp_path / "data" / split / name
             folder.mkdir(parents=True)
             Image.new("RGB", (8, 8), (100 * shade, 0, 0)).save(folder / "0.png")
+    small_data_set(tmp_path / "data")
     monkeypatch.chdir(tmp_path)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hypo import checks
 from hypo.datasets.images import ImageData, split_from_rows
 
 SPLIT_SEED = 0
@@ -20,16 +21,25 @@ class Digits:
 
     Pixels are whole numbers from 0 to 16, so the images' `maximum` is 16.
 
+    Attributes:
+        scale: each pixel becomes scale × scale pixels, so that networks for larger images can be tried on them.
+
     Source: `sklearn.datasets.load_digits`, the test part of UCI's "Optical Recognition of Handwritten
     Digits".
     """
 
+    scale: int = 1
+
+    def __post_init__(self) -> None:
+        checks.integer("scale", self.scale, at_least=1)
+
     def load(self) -> ImageData:
-        """The digits; (examples, 1, 8, 8)."""
+        """The digits; (examples, 1, 8·scale, 8·scale)."""
         from sklearn.datasets import load_digits
 
         digits = load_digits()
         rows = digits.images.astype(np.uint8)[..., np.newaxis]
+        rows = rows.repeat(self.scale, axis=1).repeat(self.scale, axis=2)
         # RandomState, because numpy promises its stream for ever; default_rng's may change with a release.
         order = np.random.RandomState(SPLIT_SEED).permutation(len(rows))
         train, test = order[:TRAIN], order[TRAIN:]

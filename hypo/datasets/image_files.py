@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -36,7 +37,9 @@ def list_classes(split: Path) -> dict[str, list[str]]:
     return classes
 
 
-def decode(paths: Sequence[str], size: int | None) -> np.ndarray:
+def decode(
+    paths: Sequence[str], size: int | None, opened: Callable[[int], str | BinaryIO] | None = None
+) -> np.ndarray:
     """The images at `paths`, decoded by a pool of threads; (examples, height, width, channels) uint8.
 
     One channel when all of them are grey, otherwise three (RGB, without any transparency).
@@ -45,17 +48,19 @@ def decode(paths: Sequence[str], size: int | None) -> np.ndarray:
         paths: at least one image file.
         size: height and width to resize to (bilinear, not keeping the aspect ratio); None asks for images
             that all have the size of the first.
+        opened: from an index to the image's path or file, where `paths` are only names for error messages.
 
     Raises:
         InputError: naming the first file that is broken, has more than 8 bits a channel, or another size.
     """
-    height, width = _pixels(paths[0], size).shape[:2]
+    find = opened or paths.__getitem__
+    height, width = _pixels(paths[0], find(0), size).shape[:2]
     images = np.empty((len(paths), height, width, 3), np.uint8)
 
     def decode_chunk(start: int) -> bool:
         grey = True
         for index, path in enumerate(paths[start : start + CHUNK], start):
-            pixels = _pixels(path, size)
+            pixels = _pixels(path, find(index), size)
             if pixels.shape[:2] != (height, width):
                 raise InputError(
                     f"dataset.size: must be given, such as dataset.size=32, when images differ in size:"
@@ -71,12 +76,12 @@ def decode(paths: Sequence[str], size: int | None) -> np.ndarray:
     return images[..., :1].copy() if all_grey else images
 
 
-def _pixels(path: str, size: int | None) -> np.ndarray:
+def _pixels(path: str, file: str | BinaryIO, size: int | None) -> np.ndarray:
     """One decoded image: (height, width) when it is grey, else (height, width, 3); uint8."""
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with Image.open(file) as image:
             mode = image.mode
             if mode == "P":  # an RGB palette may carry transparency, which Pillow wants to see on the way
                 converted = image.convert("RGBA").convert("RGB")

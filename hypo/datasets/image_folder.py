@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from hypo import checks
-from hypo.datasets.image_cache import find_or_build, user_cache
+from hypo.datasets import decoded
 from hypo.datasets.image_files import decode, list_classes
-from hypo.datasets.images import ImageData, split_from_rows
+from hypo.datasets.images import ImageData
 from hypo.errors import InputError
-
-CACHE_FORMAT = 1
-"""Version of what a cache file holds; part of its key, so that another version builds its own."""
 
 
 @dataclass(frozen=True)
@@ -54,76 +48,32 @@ class ImageFolder:
             object.__setattr__(self, "cache", checks.absolute(self.cache))
         if self.size is not None:
             object.__setattr__(self, "size", checks.integer("dataset.size", self.size, at_least=1))
-        if self.mean is not None:
-            mean = tuple(checks.number("dataset.mean", value) for value in self.mean)
-            object.__setattr__(self, "mean", mean)
-        if self.std is not None:
-            std = tuple(checks.number("dataset.std", value, above=0) for value in self.std)
-            object.__setattr__(self, "std", std)
+        object.__setattr__(self, "mean", decoded.normalisation("dataset.mean", self.mean, above=None))
+        object.__setattr__(self, "std", decoded.normalisation("dataset.std", self.std, above=0))
 
     def load(self) -> ImageData:
         """The two splits; InputError, naming the file or folder, when something about them is wrong."""
-        path = self._archive()
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                images, labels, train = archive["images"], archive["labels"], int(archive["train"])
-                classes = tuple(archive["classes"].tolist())
-                mean, std = tuple(archive["mean"].tolist()), tuple(archive["std"].tolist())
-        except Exception as error:  # zip, zlib and numpy each have their own for a damaged file
-            reason = " ".join(f"{type(error).__name__} {error}".split())
-            raise InputError(
-                f"dataset.cache: {path} is damaged ({reason}); delete it and repeat the command"
-            ) from error
-        for key, given in (("dataset.mean", self.mean), ("dataset.std", self.std)):
-            if given is not None and len(given) != images.shape[-1]:
-                raise InputError(f"{key}: takes one number a channel, here {images.shape[-1]}, got {list(given)}")
-        return ImageData(
-            train=split_from_rows(images[:train], labels[:train]),
-            test=split_from_rows(images[train:], labels[train:]),
-            classes=classes,
-            maximum=255,
-            mean=self.mean or mean,
-            std=self.std or std,
-        )
+        return decoded.load(self._archive(), self.mean, self.std)
 
     def fingerprint(self) -> str:
         """SHA-256, in hexadecimal digits, of the decoded images, their labels and the class names."""
-        path = self._archive()
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                return str(archive["fingerprint"])
-        except Exception as error:
-            raise InputError(f"dataset.cache: {path} is damaged; delete it and repeat the command") from error
+        return decoded.fingerprint(self._archive())
 
     def _archive(self) -> Path:
         """The cache file, built if need be."""
         root = Path(self.root)
         train, test = _list_splits(root, self.train, self.test)
         files = [file for split in (train, test) for paths in split.values() for file in paths]
-        settings = json.dumps([CACHE_FORMAT, self.train, self.test, self.size])
-        key = hashlib.sha256(settings.encode() + b"".join(map(_state, files)))
 
-        def build() -> dict[str, np.ndarray]:
+        def decode_all() -> decoded.Decoded:
             classes = list(train)
             label_of = {name: label for label, name in enumerate(classes)}
-            labels = np.array(
-                [label_of[name] for split in (train, test) for name, paths in split.items() for _ in paths]
-            )
-            count = sum(map(len, train.values()))
+            labels = [label_of[name] for split in (train, test) for name, paths in split.items() for _ in paths]
             images = decode(files, self.size)
-            mean, std = _mean_and_std(images[:count])
-            return {
-                "images": images,
-                "labels": labels,
-                "train": np.array(count),
-                "classes": np.array(classes),
-                "mean": mean,
-                "std": std,
-                "fingerprint": np.array(_fingerprint(images, labels, count, classes)),
-            }
+            return decoded.Decoded(images, np.array(labels), sum(map(len, train.values())), classes)
 
-        folders = [Path(self.cache)] if self.cache else [root / ".hypo-cache", user_cache()]
-        return find_or_build(key.hexdigest(), folders, build)
+        settings = [self.train, self.test, self.size]
+        return decoded.archive(files, settings, decoded.cache_folders(self.cache, root), decode_all)
 
 
 def _list_splits(root: Path, train: str, test: str) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
@@ -147,33 +97,3 @@ def _list_splits(root: Path, train: str, test: str) -> tuple[dict[str, list[str]
         if name not in of_train:
             raise InputError(f"dataset.root: the test class {root / test / name} is unknown to {root / train}")
     return of_train, of_test
-
-
-def _state(file: str) -> bytes:
-    """What tells a changed file from the one that was decoded."""
-    try:
-        status = os.stat(file)
-    except OSError as error:
-        raise InputError(f"dataset.root: {file} cannot be read ({error.strerror})") from error
-    return os.fsencode(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\0")
-
-
-def _mean_and_std(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each channel in units of [0, 1], by counting the 256 values."""
-    counts = np.zeros((images.shape[-1], 256), np.int64)
-    for start in range(0, len(images), 256):
-        for channel, count in enumerate(counts):
-            count += np.bincount(images[start : start + 256, ..., channel].ravel(), minlength=256)
-    values = np.arange(256) / 255
-    weights = counts / counts.sum(axis=1, keepdims=True)
-    mean = weights @ values
-    std = np.sqrt((weights * (values - mean[:, np.newaxis]) ** 2).sum(axis=1))
-    # A channel that is the same everywhere cannot be scaled to unit variance: leave its scale alone.
-    return mean, np.where(std > 0, std, 1.0)
-
-
-def _fingerprint(images: np.ndarray, labels: np.ndarray, train: int, classes: list[str]) -> str:
-    digest = hashlib.sha256(json.dumps([images.shape, train, classes]).encode())
-    digest.update(np.ascontiguousarray(images).data)
-    digest.update(labels.astype("<i8").tobytes())
-    return digest.hexdigest()

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from sklearn.datasets import load_digits
 
 from hypo.datasets.digits import Digits
+from hypo.errors import InputError
 
 
 def test_shapes_and_what_the_numbers_mean():
@@ -35,3 +37,12 @@ def test_the_split_never_changes():
     assert data.train.labels[:10].tolist() == [2, 8, 2, 6, 6, 7, 1, 9, 8, 5]
     assert data.test.labels[:10].tolist() == [2, 7, 1, 4, 4, 1, 3, 5, 6, 7]
     assert data.train.labels.bincount().tolist() == [49, 62, 63, 55, 50, 67, 67, 56, 69, 62]
+
+
+def test_a_scale_repeats_every_pixel():
+    plain, larger = Digits().load(), Digits(scale=4).load()
+    assert larger.shape == (1, 32, 32)
+    assert torch.equal(larger.train.images[..., ::4, ::4], plain.train.images)
+    assert torch.equal(larger.test.images[..., 3::4, 2::4], plain.test.images)
+    with pytest.raises(InputError, match=r"^scale: takes a whole number >= 1, got 0"):
+        Digits(scale=0)
