@@ -114,8 +114,9 @@ class PooledSearch:
     def _start(self, attack: ProjectedGradient, indices: Tensor, goal: Goal, noise: Tensor) -> Tensor:
         images = self._images(indices)
         start = attack.starting_point(images, goal, self.threat_model, noise)
-        # Projected, because only a point inside the ball may count as a candidate.
-        return self.threat_model.project(start, images)
+        # Only a point inside the ball may count as a candidate. Where the end alone counts, the start need not be
+        # inside, and in the code of Tao et al. 2022 it is not.
+        return self.threat_model.project(start, images) if self.every_iterate else start
 
 
 def compaction_steps(steps: int) -> frozenset[int]:

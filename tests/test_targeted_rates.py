@@ -11,7 +11,7 @@ from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData, Split
 from hypo.evaluation import Evaluation, evaluate
 from hypo.findings import TargetedRate
-from hypo.risks import Share
+from hypo.risks import Share, risks
 from hypo.targeted_rates import targeted_rates
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
@@ -58,6 +58,24 @@ def test_rates_add_up_and_do_not_depend_on_the_batch(
     assert sum(rate.already.count for rate in by_class) == mistakes
     assert all(rate.moved.of == mistakes - rate.already.count for rate in by_class)
     assert any(0 < rate.moved.count < rate.moved.of for rate in by_class)
+
+
+@pytest.mark.parametrize("threat_model", [Linf(0.05), L2(0.1)])
+@pytest.mark.parametrize("success", ["any_iterate", "last_iterate"])
+def test_with_two_classes_what_is_moved_is_what_a_false_friend_hides(
+    threat_model: ThreatModel, success: str
+) -> None:
+    """A mistake that is not the target yet has it as its label; a linear model leaves nothing to chance."""
+    random = torch.Generator().manual_seed(0)
+    model = linear_model(torch.tensor([[1.0, 1.0, 0.5, -0.5], [0.0] * 4]), torch.tensor([-1.0, 0.0]))
+    images = torch.randint(50, 206, (60, 1, 2, 2), generator=random, dtype=torch.uint8)
+    test = Split(images, torch.randint(2, (60,), generator=random))
+    evaluation = Evaluation(ATTACK, success=success)  # type: ignore[arg-type]
+    hidden = risks(evaluate(model, test, 255, threat_model, evaluation, seed=0))["R_hyp_minus"]
+    assert 0 < hidden.count < hidden.of
+    by_class = rates(model, test, 255, threat_model, evaluation, classes=2)
+    assert sum(rate.moved.count for rate in by_class) == hidden.count
+    assert sum(rate.moved.of for rate in by_class) == hidden.of
 
 
 def test_a_larger_ball_reaches_no_less(digits: ImageData, digits_mlp: nn.Module) -> None:

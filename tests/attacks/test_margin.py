@@ -13,7 +13,9 @@ from hypo.attacks.margin import Margin
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.attacks.stability import Stability
 from hypo.attacks.targeted import Targeted
+from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
+from hypo.threat_models.threat_model import ThreatModel
 
 LOGITS = torch.tensor([[-3.0, -1.0, -2.0], [4.0, 4.5, -9.0]])
 LABELS = torch.tensor([0, 1])
@@ -42,12 +44,14 @@ def test_it_has_a_gradient_where_the_cross_entropy_has_none() -> None:
     assert climbed.tolist() == [[-1.0, 1.0]]
 
 
-def test_on_a_linear_model_the_end_point_is_the_nearest_corner() -> None:
-    """argmax of w·(x + δ) over ‖δ‖_∞ <= ε is δ = ε·sign(w)."""
+@pytest.mark.parametrize("threat_model", [Linf(0.1), L2(0.1)])
+def test_on_a_linear_model_the_end_point_is_the_best_of_the_ball(threat_model: ThreatModel) -> None:
+    """argmax of w·(x + δ) is δ = ε·sign(w) over ‖δ‖_∞ <= ε, and δ = ε·w/‖w‖ over ‖δ‖₂ <= ε."""
     weight = torch.randn(2, 12, generator=torch.Generator().manual_seed(0))
     images = torch.full((3, 1, 3, 4), 0.5)
     goal = Margin(Hypocritical(torch.ones(3, dtype=torch.long)))
     random = torch.Generator().manual_seed(1)
-    found = ProjectedGradient(steps=20).last(linear_model(weight), images, goal, Linf(0.1), random)
-    corner = images + 0.1 * (weight[1] - weight[0]).sign().view(1, 1, 3, 4)
-    torch.testing.assert_close(found, corner)
+    found = ProjectedGradient(steps=80).last(linear_model(weight), images, goal, threat_model, random)
+    w = (weight[1] - weight[0]).view(1, 1, 3, 4)
+    furthest = w.sign() if isinstance(threat_model, Linf) else w / w.norm()
+    torch.testing.assert_close(found, images + 0.1 * furthest.expand_as(images))

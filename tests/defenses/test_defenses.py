@@ -199,27 +199,3 @@ def test_lambda_0_is_standard_training_bit_by_bit(
 def test_lambda_must_be_a_number_from_0(defense: type, lambda_: float) -> None:
     with pytest.raises(InputError, match=r"^lambda: takes a number >= 0"):
         defense(lambda_, ATTACK)
-
-
-@pytest.mark.parametrize("kind", [Thrm, Trades])
-@pytest.mark.parametrize("lambda_", [0.0, 5.0])
-def test_one_forward_pass_shares_batch_norm_s_statistics(kind: type, lambda_: float) -> None:
-    """As in the authors' code; without batch-norm, or at λ = 0, it makes no difference."""
-    images, labels = torch.rand(8, 1, 8, 8), torch.arange(8) % 4
-
-    def after(network: nn.Module, joint: bool) -> tuple[Tensor, dict[str, Tensor]]:
-        model = copy.deepcopy(network)
-        for module in model.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = 0.0
-        defense = kind(lambda_, ATTACK, joint_forward=joint)
-        value = defense.loss(model, images, labels, THREAT_MODEL, torch.Generator().manual_seed(0)).value
-        return value, model.state_dict()
-
-    plain = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
-    torch.testing.assert_close(after(plain, joint=True)[0], after(plain, joint=False)[0])
-    with_batch_norm = batch_norm_net().train()
-    (joint, joint_state), (apart, apart_state) = (after(with_batch_norm, joint=joint) for joint in (True, False))
-    steps = "1.num_batches_tracked"
-    assert (joint_state[steps], apart_state[steps]) == ((1, 2) if lambda_ else (1, 1))
-    assert torch.equal(joint, apart) == (lambda_ == 0)
