@@ -18,3 +18,7 @@ class LockedError(RuntimeError):
 
 class PrerequisiteError(RuntimeError):
     """A run needs the model of another one that has none; the message names it and says why."""
+
+
+class CertificateError(RuntimeError):
+    """An attack did what was certified to be impossible; the message says how often, and names an example."""

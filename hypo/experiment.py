@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from statistics import fmean
 from typing import Any, Protocol
 
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 
 from hypo import checks
 from hypo.architectures.normalised import Architecture, Normalised
+from hypo.certificates import certified
 from hypo.crafted import Crafted
 from hypo.datasets.images import Dataset, ImageData
 from hypo.defenses.defense import Defense
@@ -23,7 +25,7 @@ from hypo.findings import Findings
 from hypo.identity import training_id, trains
 from hypo.randomness import derive
 from hypo.recipe import Recipe
-from hypo.risks import risks
+from hypo.risks import Flags, Share, risks
 from hypo.run_directory import RunDirectory
 from hypo.targeted_rates import targeted_rates
 from hypo.threat_models.threat_model import ThreatModel
@@ -132,15 +134,25 @@ class Experiment:
         if self.evaluation.targeted:
             rates = targeted_rates(*attacked, len(data.classes), flags, progress=observer.evaluating)
             targeted = dict(zip(data.classes, rates, strict=True))
-        return Findings(risks(flags), targeted)
+        return Findings({**risks(flags), **self._certified(model, flags)}, targeted)
+
+    def _certified(self, model: nn.Module, flags: Flags) -> dict[str, Share]:
+        """What holds against every attack; nothing, for a network that gives no such guarantee."""
+        if not getattr(self.arch, "lipschitz", False):
+            return {}
+        # An ℓ2 ball lies in the ℓ∞ ball of its radius. The narrowest channel's std stretches it most.
+        return certified(flags, 2 * self.threat_model.epsilon / float(model.get_buffer("std").amin()))
 
     def build_model(self, data: ImageData) -> nn.Module:
         """The model as initialised from the seed, on the CPU; drawn there, so that devices start alike."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(self.seed, "initialisation"))
             network = self.arch.build(data.shape, len(data.classes))
+        std = data.std
+        if getattr(self.arch, "one_std", False):
+            std = (fmean(std),) * len(std)
         # Images are stored channels-last; weights in the same layout spare a copy in every convolution.
-        return Normalised(network, data.mean, data.std).to(memory_format=torch.channels_last)
+        return Normalised(network, data.mean, std).to(memory_format=torch.channels_last)
 
 
 @lru_cache(maxsize=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ from torch import nn
 
 from hypo import checks
 from hypo.errors import InputError
+from hypo.lp_adam import LpAdam
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,12 @@ class Recipe:
     Attributes:
         epochs: passes over the training set, >= 1.
         batch: examples a step, >= 1; the last incomplete batch of an epoch is dropped.
-        optimizer: "sgd" (with `momentum`) or "adam".
+        optimizer: "sgd" (with `momentum`), "adam", or "lp_adam" for ℓ∞-dist nets, see `hypo.lp_adam`.
         learning_rate: the initial one (one_cycle: the peak), > 0.
         weight_decay: ℓ2 penalty, >= 0.
         schedule: "constant"; "milestones", multiplied by 0.1 at the start of each epoch in `milestones`
-            (counted from 0); or "one_cycle" (Smith and Topin 2019), step by step.
+            (counted from 0); "one_cycle" (Smith and Topin 2019); or "cosine", half a period of it from the one
+            epoch in `milestones` down to 0 at the end. The last two go step by step.
         crop_padding, flip: augmentation, see `hypo.augmentation`.
         precision: "float32", or "bfloat16" for the forward passes of training and of its inner attack; weights
             stay in float32, and evaluation always does.
@@ -32,11 +35,11 @@ class Recipe:
 
     epochs: int
     batch: int
-    optimizer: Literal["sgd", "adam"]
+    optimizer: Literal["sgd", "adam", "lp_adam"]
     learning_rate: float
     momentum: float = 0.9
     weight_decay: float = 0.0
-    schedule: Literal["constant", "milestones", "one_cycle"] = "constant"
+    schedule: Literal["constant", "milestones", "one_cycle", "cosine"] = "constant"
     milestones: tuple[int, ...] = ()
     crop_padding: int = 0
     flip: bool = False
@@ -56,9 +59,14 @@ class Recipe:
             checks.integer("milestones", epoch, at_least=1)
         if self.schedule == "milestones" and not self.milestones:
             raise InputError("milestones: takes the epochs of the learning-rate decay, got none")
+        if self.schedule == "cosine" and (len(self.milestones) != 1 or self.milestones[0] >= self.epochs):
+            got = f"{list(self.milestones)} of {self.epochs} epochs"
+            raise InputError(f"milestones: takes the one epoch from which the cosine goes down, got {got}")
 
     def build_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """A fresh optimizer of the model's parameters."""
+        if self.optimizer == "lp_adam":
+            return LpAdam(model, self.learning_rate, self.weight_decay)
         if self.optimizer == "adam":
             return torch.optim.Adam(model.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
         return torch.optim.SGD(
@@ -76,5 +84,12 @@ class Recipe:
             return torch.optim.lr_scheduler.OneCycleLR(
                 optimizer, max_lr=self.learning_rate, total_steps=self.epochs * steps_per_epoch
             )
+        if self.schedule == "cosine":
+            begin, end = self.milestones[0] * steps_per_epoch, self.epochs * steps_per_epoch
+
+            def factor(step: int) -> float:
+                return 0.5 * (1 + math.cos(math.pi * min(1.0, max(0, step - begin) / (end - begin))))
+
+            return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         steps = [epoch * steps_per_epoch for epoch in self.milestones if self.schedule == "milestones"]
         return torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=steps, gamma=0.1)

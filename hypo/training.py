@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,15 @@ History = list[dict[str, float]]
 
 Checkpoint = dict[str, Any]
 """What an epoch leaves behind: tensors and numbers only, so that it loads with `weights_only=True`."""
+
+
+@runtime_checkable
+class Annealed(Protocol):
+    """A module that changes with the time of its training."""
+
+    def anneal(self, position: float) -> None:
+        """`position`, in [0, 1], is the share of the training that is over."""
+        ...
 
 
 def train(
@@ -109,9 +118,12 @@ def _epoch(
     attacking = generator(device, seed, "attack", epoch)
     order = torch.randperm(len(split), generator=shuffling, device=device)
     steps = len(split) // batch
+    annealed = [module for module in model.modules() if isinstance(module, Annealed)]
     sums = torch.zeros(3, device=device)
     model.train()
-    for indices in order[: steps * batch].view(steps, batch):
+    for step, indices in enumerate(order[: steps * batch].view(steps, batch)):
+        for module in annealed:
+            module.anneal((epoch - 1 + step / steps) / recipe.epochs)
         images = augment(split.images[indices], recipe.crop_padding, recipe.flip, augmenting)
         labels = split.labels[indices]
         sums += train_step(
@@ -125,6 +137,8 @@ def _epoch(
             bfloat16=recipe.precision == "bfloat16",
         )
         scheduler.step()
+    for module in annealed:
+        module.anneal(epoch / recipe.epochs)  # exactly 1 at the end
     return sums / steps
 
 

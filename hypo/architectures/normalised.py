@@ -10,7 +10,11 @@ from torch import Tensor, nn
 
 
 class Architecture(Protocol):
-    """What an architecture's frozen dataclass offers."""
+    """What an architecture's frozen dataclass offers.
+
+    A class variable `one_std = True` asks for one std for all channels, the mean of the data set's; `lipschitz =
+    True` says that no logit changes by more than its normalised input, in ℓ∞, so that risks can be certified.
+    """
 
     def build(self, shape: tuple[int, int, int], classes: int) -> nn.Module:
         """A freshly initialised network from (batch, *shape) normalised images to (batch, classes) logits.

@@ -53,7 +53,8 @@ class Poisoning:
 
     def prerequisites(self, experiment: Any) -> Sequence[Any]:
         """The same experiment, naturally trained on quality data."""
-        return (replace(experiment, training_data=Quality(), defense=Standard(), seed=self.seed),)
+        natural = experiment.defense if getattr(experiment.defense, "natural", False) else Standard()
+        return (replace(experiment, training_data=Quality(), defense=natural, seed=self.seed),)
 
     def prepare(
         self, data: ImageData, experiment: Any, models: Sequence[nn.Module], crafted: Crafted

@@ -11,6 +11,7 @@ from torch import nn
 
 import hypo.architectures
 from hypo.architectures.lenet import Lenet
+from hypo.architectures.linf_dist_net import LinfDistNet
 from hypo.architectures.mlp import Mlp
 from hypo.architectures.normalised import Architecture
 from hypo.architectures.resnet18 import Resnet18
@@ -42,6 +43,7 @@ CASES = {
     "resnet18-cifar10": Case(Resnet18(), (3, 32, 32), 11_173_962),
     "resnet18-narrow": Case(Resnet18(width=8), (1, 13, 8), 88 + 2368 + 8352 + 33_088 + 131_712 + 650),
     "vgg16-narrow": Case(Vgg16(width=4), (1, 32, 37), 57_756 + 528 + 330),
+    "linf_dist_net-digits": Case(LinfDistNet((16, 12)), (1, 8, 8), 64 * 16 + 16 * 12 + 120 + 10),
     "wide_resnet-narrow": Case(WideResnet(10, 1), (3, 8, 9), 432 + 4672 + 14_432 + 57_536 + 128 + 650),
 }
 
@@ -121,6 +123,7 @@ PUBLISHED = {
     "vgg16": Case(Vgg16(), (3, 32, 32), 14_728_266),
     "vgg16 64x64": Case(Vgg16(), (3, 64, 64), 14_728_266),
     "wrn-28-10": Case(WideResnet(), (3, 32, 32), 36_479_194),
+    "linf-dist net": Case(LinfDistNet(), (3, 32, 32), 120_637_450),
     "resnet18": Case(Resnet18(), (3, 32, 32), 11_173_962),
     "resnet18 64x64": Case(Resnet18(), (3, 64, 64), 11_173_962),
 }
