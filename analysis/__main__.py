@@ -1,21 +1,24 @@
-"""`python -m analysis`: tables and curves from run directories."""
+"""`python -m analysis`: tables and pictures from run directories."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis import curves, tables
+from analysis import curves, paper_tables, tables, targeted
+from analysis.beside_paper import beside_paper
 from analysis.collect import collect
+from analysis.drawing import FILE_TYPES, save
 from analysis.files import write_whole
 from hypo.errors import InputError
 from hypo.streams import replace_what_cannot_be_shown
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.figure import Figure
 
 _FOLDERS = """\
 A folder may be an outputs folder, its runs folder, one of its sweeps/<id>, or
@@ -29,8 +32,12 @@ _EXAMPLES = """\
 examples:
   python -m analysis tables outputs                 the table as Markdown
   python -m analysis tables outputs -o table.tex    as LaTeX with booktabs
+  python -m analysis tables outputs --paper tao2022/table10
+                                                    beside the published numbers
   python -m analysis curves outputs                 outputs/tradeoff.png, .pdf, .svg
   python -m analysis curves outputs/sweeps/<id> -o figures
+  python -m analysis targeted outputs               outputs/targeted.csv, .png, .pdf, .svg
+  python -m analysis examples outputs/runs/<run>    outputs/runs/<run>/examples.png
 """
 _FORMAT_OF_SUFFIX = {".md": "md", ".csv": "csv", ".tex": "latex"}
 
@@ -40,58 +47,113 @@ def main(arguments: Sequence[str] | None = None) -> int:
     replace_what_cannot_be_shown()
     options = _parser().parse_args(arguments)
     try:
-        frame = collect(options.folders)
-        if options.part == "tables":
-            _tables(frame, options.format, options.output)
-        else:
-            _curves(frame, options.output or _home(options.folders[0]))
+        code: int = options.run(options)
     except InputError as error:
         print(f"python -m analysis: {error}", file=sys.stderr)
         return 2
-    return _report_missing(frame)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
-    keep_lines = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         "python -m analysis",
-        description=f"Tables and curves from run directories.\n\n{_FOLDERS}",
+        description=f"Tables and pictures from run directories.\n\n{_FOLDERS}",
         epilog=_EXAMPLES,
-        formatter_class=keep_lines,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parts = parser.add_subparsers(dest="part", required=True, metavar="tables|curves")
-    for name, text in (
-        ("tables", "D, A, F and the risks in percent, defense by λ, mean ± std over seeds"),
-        ("curves", "natural risk against hypocritical risk, one line a defense, λ at the points"),
-    ):
+    parts = parser.add_subparsers(required=True, metavar="|".join(_PARTS))
+    for name, (run, text) in _PARTS.items():
+        about_folders = "" if run is _examples else f"\n\n{_FOLDERS}"
         part = parts.add_parser(
             name,
             help=text,
-            description=f"{text}.\n\n{_FOLDERS}",
+            description=f"{text}.{about_folders}",
             epilog=_EXAMPLES,
-            formatter_class=keep_lines,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        part.add_argument(
-            "folders",
-            nargs="*",
-            type=Path,
-            default=[Path("outputs")],
-            help="where runs lie (default: outputs)",
-        )
-        if name == "tables":
+        part.set_defaults(run=run)
+        if run is _examples:
+            part.add_argument("directory", type=Path, metavar="RUN", help="one run directory")
+            part.add_argument("-o", dest="output", type=Path, metavar="FILE", help="default: RUN/examples.png")
+            part.add_argument("--count", type=int, default=8, help="how many of each kind (default: 8)")
+            continue
+        home = [Path("outputs")]
+        part.add_argument("folders", nargs="*", type=Path, default=home, help="where runs lie (default: outputs)")
+        if run is _tables:
             part.add_argument("--format", choices=tables.FORMATS, help="default: by FILE's suffix, else md")
-            part.add_argument(
-                "-o", dest="output", type=Path, metavar="FILE", help=".md, .csv or .tex (default: print)"
-            )
+            kinds = ".md, .csv or .tex (default: print)"
+            part.add_argument("-o", dest="output", type=Path, metavar="FILE", help=kinds)
+            text = "beside the published numbers of TABLE, such as tao2022/table10; what was never run is a hole"
+            part.add_argument("--paper", metavar="TABLE", help=text)
         else:
-            part.add_argument(
-                "-o",
-                dest="output",
-                type=Path,
-                metavar="DIR",
-                help="default: the first folder, or the outputs above it",
-            )
+            text = "default: the first folder, or the outputs above it"
+            part.add_argument("-o", dest="output", type=Path, metavar="DIR", help=text)
     return parser
+
+
+def _tables(options: argparse.Namespace) -> int:
+    output: Path | None = options.output
+    suffix = output.suffix.lower() if output else ".md"
+    form = options.format or _FORMAT_OF_SUFFIX.get(suffix)
+    if form is None:
+        raise InputError(f"-o {output}: takes a file ending in .md, .csv or .tex, or give --format")
+    frame = collect(options.folders)
+    if options.paper is None:
+        text = tables.FORMATS[form](tables.tradeoff_table(frame))
+    else:
+        text = paper_tables.FORMATS[form](beside_paper(frame, options.paper))
+    if output:
+        write_whole(output, text.encode())
+        print(output)
+    else:
+        print(text, end="")
+    return _report_missing(frame)
+
+
+def _curves(options: argparse.Namespace) -> int:
+    frame = collect(options.folders)
+    _save(curves.tradeoff_figure(frame), _folder(options), "tradeoff")
+    return _report_missing(frame)
+
+
+def _targeted(options: argparse.Namespace) -> int:
+    frame = collect(options.folders)
+    rates = targeted.targeted_rates(frame)
+    folder = _folder(options)
+    path = folder / "targeted.csv"
+    write_whole(path, rates.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+    print(path)
+    _save(targeted.figure(rates), folder, "targeted")
+    return _report_missing(frame)
+
+
+def _examples(options: argparse.Namespace) -> int:
+    from analysis.examples import examples, figure
+
+    if options.count < 1:
+        raise InputError(f"--count: takes a whole number >= 1, got {options.count}")
+    path = options.output or options.directory / "examples.png"
+    save(figure(examples(options.directory, options.count)), path)
+    print(path)
+    return 0
+
+
+_PARTS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
+    "tables": (_tables, "D, A, F and the risks in percent, defense by λ, mean ± std over seeds"),
+    "curves": (_curves, "natural risk against hypocritical risk, one line a defense, λ at the points"),
+    "targeted": (_targeted, "how many mistakes can be turned into each class, of runs with evaluation=targeted"),
+    "examples": (_examples, "pictures of mistakes that a false friend hides and of what an adversary breaks"),
+}
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    """Where figures go, made if it is missing."""
+    folder: Path = options.output or _home(options.folders[0])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"-o {folder}: cannot be made a folder: {error.strerror}") from error
+    return folder
 
 
 def _home(folder: Path) -> Path:
@@ -102,28 +164,10 @@ def _home(folder: Path) -> Path:
     return folder.parent.parent if folder.parent.name == "runs" else folder
 
 
-def _tables(frame: pandas.DataFrame, form: str | None, output: Path | None) -> None:
-    suffix = output.suffix.lower() if output else ".md"
-    form = form or _FORMAT_OF_SUFFIX.get(suffix)
-    if form is None:
-        raise InputError(f"-o {output}: takes a file ending in .md, .csv or .tex, or give --format")
-    text = tables.FORMATS[form](tables.tradeoff_table(frame))
-    if output:
-        write_whole(output, text.encode())
-        print(output)
-    else:
-        print(text, end="")
-
-
-def _curves(frame: pandas.DataFrame, folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"-o {folder}: cannot be made a folder: {error.strerror}") from error
-    figure = curves.tradeoff_figure(frame)
-    for suffix in (".png", ".pdf", ".svg"):
-        path = folder / f"tradeoff{suffix}"
-        curves.save(figure, path)
+def _save(figure: Figure, folder: Path, name: str) -> None:
+    for suffix in FILE_TYPES:
+        path = folder / f"{name}{suffix}"
+        save(figure, path)
         print(path)
 
 

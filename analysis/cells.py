@@ -26,7 +26,7 @@ SYMBOLS = {
 """The metrics of Table 10 of Tao et al. (2022), in its order, as they are printed."""
 
 _EXPERIMENT = ["dataset", "training_data", "arch", "norm", "epsilon", "settings"]
-_FIRST = ("standard", "pgd_at")
+_FIRST = ("none", "standard", "pgd_at")
 _UNDEFINED = {
     "R_adv_plus": "no test example is classified correctly",
     "R_hyp_minus": "no test example is misclassified",
@@ -52,7 +52,8 @@ class Cell:
     Attributes:
         defense: its name, followed by the defense's settings where one block has the defense with several.
         lambda_: as typed, "" for a defense that takes none; lambda_value is then NaN.
-        done, runs: how many seeds have a result, and how many there are.
+        done: the run directories of the seeds that have a result.
+        runs: how many seeds there are.
         estimates: one for every key of `SYMBOLS`.
         notes: one line for every hole and its reason.
     """
@@ -60,7 +61,7 @@ class Cell:
     defense: str
     lambda_: str
     lambda_value: float
-    done: int
+    done: tuple[str, ...]
     runs: int
     estimates: dict[str, Estimate]
     notes: tuple[str, ...]
@@ -68,7 +69,8 @@ class Cell:
     @property
     def seeds(self) -> str:
         """How many are done: 5, or "3 of 5" when some are missing."""
-        return str(self.done) if self.done == self.runs else f"{self.done} of {self.runs}"
+        done = len(self.done)
+        return str(done) if done == self.runs else f"{done} of {self.runs}"
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,15 @@ def _cell(label: str, runs: pandas.DataFrame) -> Cell:
         # The run ids differ by what config.yaml does not show, such as the images in a folder.
         run_ids = ", ".join(twice["run_id"])
         notes.append(f"{where}, {_seeds(twice)}: more than one run of a seed is averaged: {run_ids}")
-    return Cell(label, lambda_, float(runs["lambda_value"].iloc[0]), len(done), len(runs), estimates, tuple(notes))
+    return Cell(
+        defense=label,
+        lambda_=lambda_,
+        lambda_value=float(runs["lambda_value"].iloc[0]),
+        done=tuple(done["directory"]),
+        runs=len(runs),
+        estimates=estimates,
+        notes=tuple(notes),
+    )
 
 
 def _seeds(runs: pandas.DataFrame) -> str:

@@ -35,7 +35,16 @@ METRICS = (
     "R_sta",
     "R_sta_minus",
 )
-"""The fractions in `result.json`; each also has the columns `<metric>_lower` and `<metric>_upper`."""
+"""The fractions in every `result.json`; each also has the columns `<metric>_lower` and `<metric>_upper`."""
+
+CERTIFIED = (
+    "A_certified",
+    "F_certified",
+    "R_adv_plus_certified",
+    "R_hyp_minus_certified",
+    "R_sta_minus_certified",
+)
+"""The fractions that only networks with a guarantee have, with columns of the same kinds."""
 
 _IDENTITY = ("run_id", "name", "directory", "state", "reason", "command")
 _SETTINGS = ("dataset", "training_data", "arch", "defense", "lambda", "lambda_value", "norm", "epsilon")
@@ -78,7 +87,7 @@ def collect(outputs: str | Path | Sequence[str | Path]) -> pandas.DataFrame:
             known = rows.get(row["run_id"])
             if known is None or known["state"] != "done":
                 rows[row["run_id"]] = row
-    numbers = [f"{metric}{end}" for metric in METRICS for end in ("", "_lower", "_upper")]
+    numbers = [f"{metric}{end}" for metric in (*METRICS, *CERTIFIED) for end in ("", "_lower", "_upper")]
     leading = [*_COLUMNS, "defense_settings", *numbers]
     single = dict.fromkeys(key for row in rows.values() for key in row if "." in key)
     frame = pandas.DataFrame(list(rows.values()), columns=[*leading, *single], dtype=object)
@@ -142,7 +151,7 @@ def _metrics(result: Mapping[str, Any]) -> tuple[dict[str, float], str]:
     """Metrics and interval ends of `result.json`, null left out, and what is wrong with them."""
     values: dict[str, float] = {}
     try:
-        for metric in METRICS:
+        for metric in (*METRICS, *(name for name in CERTIFIED if name in result)):
             if result[metric] is not None:
                 values[metric] = float(result[metric])
             if result["intervals"].get(metric) is not None:

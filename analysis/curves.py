@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import math
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.cells import Block, Cell, blocks
-from analysis.files import write_whole
-from hypo.errors import InputError
+from analysis.drawing import COLORS, FONT_SIZE, STYLE, plain
 
 if TYPE_CHECKING:
     import numpy
@@ -19,32 +16,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FILE_TYPES = (".png", ".pdf", ".svg")
-
 _PANEL = (3.4, 2.9)  # inches: one column of a two-column page
-_FONT_SIZE = 8
 _CHARACTERS = 48  # that fit across a panel at this size
-_STYLE: Any = {
-    "font.size": _FONT_SIZE,
-    "axes.titlesize": _FONT_SIZE,
-    "axes.linewidth": 0.6,
-    "pdf.fonttype": 42,  # TrueType, embedded: the text stays text and journals take it
-    "svg.hashsalt": "hypo",  # otherwise random ids, other bytes each time
-    "savefig.dpi": 300,
-}
 
-# Okabe and Ito's colours without the pale ones; with marker and dashes, each line is known in grey too. The
-# numbers of colours, markers and dashes let 35 lines pass before a look comes back.
-_COLORS = ("#0072B2", "#D55E00", "#007A5E", "#A3477F", "#000000")
+# With marker and dashes each line is known in grey too. The numbers of colours, markers and dashes let 35 lines
+# pass before a look comes back.
 _MARKERS = ("o", "s", "^", "D", "v", "p", "<")
 _DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 _SINGLE = ("*", "P", "X", "h")
-# The writers' names carry version numbers, the dates are of today: neither belongs to the result.
-_NO_METADATA = {
-    ".png": {"Software": None},
-    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    ".svg": {"Date": None, "Creator": None},
-}
 
 
 def tradeoff_figure(frame: pandas.DataFrame) -> Figure:
@@ -60,7 +39,7 @@ def tradeoff_figure(frame: pandas.DataFrame) -> Figure:
     experiments = blocks(frame)
     columns = min(2, max(1, len(experiments)))
     rows = max(1, math.ceil(len(experiments) / columns))
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(columns * _PANEL[0], rows * _PANEL[1]), layout="constrained")
         panels = figure.subplots(rows, columns, squeeze=False).flatten()
         looks: dict[str, dict[str, Any]] = {}
@@ -81,24 +60,6 @@ def tradeoff_figure(frame: pandas.DataFrame) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: str | Path) -> None:
-    """Write `figure` to a .png, .pdf or .svg file, whole or not at all; equal figures give equal bytes.
-
-    Raises:
-        InputError: another suffix, or the file cannot be written.
-    """
-    import matplotlib
-
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in FILE_TYPES:
-        raise InputError(f"{path}: a figure is written as {', '.join(FILE_TYPES)}, got {suffix or 'no suffix'}")
-    content = io.BytesIO()
-    with matplotlib.rc_context(_STYLE):
-        figure.savefig(content, format=suffix[1:], metadata=_NO_METADATA[suffix])
-    write_whole(path, content.getvalue())
-
-
 def _lines(block: Block) -> dict[str, list[Cell]]:
     """The cells that can be drawn, by defense."""
     lines: dict[str, list[Cell]] = {}
@@ -112,7 +73,7 @@ def _look(cells: list[Cell], taken: dict[str, dict[str, Any]]) -> dict[str, Any]
     """The next free look: a line for a defense with λ, a grey marker for one without."""
     if cells[0].lambda_:
         used = sum(look["linestyle"] != "none" for look in taken.values())
-        color, marker = _COLORS[used % len(_COLORS)], _MARKERS[used % len(_MARKERS)]
+        color, marker = COLORS[used % len(COLORS)], _MARKERS[used % len(_MARKERS)]
         return {"color": color, "marker": marker, "linestyle": _DASHES[used % len(_DASHES)]}
     used = sum(look["linestyle"] == "none" for look in taken.values())
     return {"color": "#444444", "marker": _SINGLE[used % len(_SINGLE)], "linestyle": "none"}
@@ -132,7 +93,7 @@ def _draw(axes: Axes, block: Block, looks: dict[str, dict[str, Any]]) -> dict[st
     if not handles:
         axes.text(0.5, 0.5, "no finished run", transform=axes.transAxes, ha="center", va="center")
         axes.set(xticks=[], yticks=[])
-    axes.set_title("\n".join(map(_plain, textwrap.wrap(block.heading, _CHARACTERS))))
+    axes.set_title("\n".join(map(plain, textwrap.wrap(block.heading, _CHARACTERS))))
     axes.set_xlabel("natural risk (%)")
     axes.set_ylabel("hypocritical risk on D⁻ (%)")
     axes.spines[["top", "right"]].set_visible(False)
@@ -145,11 +106,11 @@ def _add_legend(figure: Figure, handles: dict[str, Artist], characters: int) -> 
     widths = [len(name) + 6 for name in handles]  # the sample and the gap take about six characters
     figure.legend(
         list(handles.values()),
-        [_plain(name) for name in handles],
+        [plain(name) for name in handles],
         loc="outside lower center",
         ncols=len(handles) if sum(widths) <= characters else max(1, characters // max(widths)),
         title="numbers at the points: λ; bars: ± std over seeds",
-        title_fontsize=_FONT_SIZE - 1,
+        title_fontsize=FONT_SIZE - 1,
         columnspacing=1.2,
         handletextpad=0.5,
         frameon=False,
@@ -175,7 +136,7 @@ def _label(axes: Axes, block: Block, looks: dict[str, dict[str, Any]]) -> None:
             if cell.lambda_
         ]
     if labels:
-        place(axes, labels, numpy.concatenate(points), [*points, *strokes], font_size=_FONT_SIZE - 2)
+        place(axes, labels, numpy.concatenate(points), [*points, *strokes], font_size=FONT_SIZE - 2)
 
 
 def _values(cells: list[Cell]) -> tuple[numpy.ndarray, ...]:
@@ -186,9 +147,3 @@ def _values(cells: list[Cell]) -> tuple[numpy.ndarray, ...]:
     means = numpy.array([[estimate.mean for estimate in pair] for pair in pairs])
     reach = numpy.nan_to_num([[estimate.std for estimate in pair] for pair in pairs])
     return means[:, 0], means[:, 1], reach[:, 0], reach[:, 1]
-
-
-def _plain(text: str) -> str:
-    """Text from a config as text: a dollar sign starts no formula, a leading underscore hides no entry."""
-    shown = text.replace("$", r"\$")
-    return f" {shown}" if shown.startswith("_") else shown

@@ -80,14 +80,15 @@ class Report:
             self.finished(job, attempt(job, _Silent(), self.sweep.sweep_id, Claim(wait=True)))
         self.failed = {job.run_id for job in self.sweep.missing(retry_failed=True)}
         from analysis.collect import collect
-        from analysis.curves import save, tradeoff_figure
+        from analysis.curves import tradeoff_figure
+        from analysis.drawing import FILE_TYPES, save
         from analysis.tables import print_table
 
         frame = collect(self.sweep.directory)
         print_table(frame, self.console)
         figure = tradeoff_figure(frame)
-        for suffix in ("png", "pdf", "svg"):
-            save(figure, self.sweep.directory / f"tradeoff.{suffix}")
+        for suffix in FILE_TYPES:
+            save(figure, self.sweep.directory / f"tradeoff{suffix}")
         self.line(f"Table and curve: python -m analysis tables {self.sweep.directory}")
         self.line(f"The curve lies in {self.sweep.directory}/tradeoff.png (also .pdf, .svg)")
 

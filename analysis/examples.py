@@ -1,0 +1,163 @@
+"""Pictures of mistakes that a false friend hid, and of predictions that an adversary broke.
+
+Figure 2 (left) and Table 4 of Tao et al. 2022: clean image, perturbation and perturbed image, with the
+predicted and the true class.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.drawing import STYLE, plain
+from hypo.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+_WRONG, _RIGHT = "#C00000", "#000000"
+_PANEL = 0.95  # inches
+
+
+@dataclass(frozen=True)
+class Example:
+    """One test image and where an attack took it.
+
+    Attributes:
+        clean, perturbed: (channels, height, width) in [0, 1].
+        label, clean_prediction, perturbed_prediction: class names.
+    """
+
+    clean: Tensor
+    perturbed: Tensor
+    label: str
+    clean_prediction: str
+    perturbed_prediction: str
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What one run shows; both in the order of its test set."""
+
+    name: str
+    hidden: tuple[Example, ...]
+    broken: tuple[Example, ...]
+
+
+def examples(run: str | Path, count: int) -> Examples:
+    """The first `count` mistakes that a false friend hid, and as many predictions that an adversary broke.
+
+    The run's own attack is repeated on them, from a seed of its own, and its best point is shown; examples on
+    which it does not succeed this time are passed over.
+
+    Raises:
+        InputError: when it is no run, has no model and examples yet, or its data are no longer there.
+    """
+    import pandas
+    import torch
+
+    from hypo.attacks.adversarial import Adversarial
+    from hypo.attacks.hypocritical import Hypocritical
+    from hypo.run_directory import RunDirectory, load_model, load_test_data
+    from hypo.settings import build
+
+    path = Path(run)
+    config = RunDirectory(path).config()
+    model = load_model(path)
+    table_file = path / "examples.parquet"
+    if not table_file.exists():
+        raise InputError(f"{table_file}: is missing; the run is not done")
+    table = pandas.read_parquet(table_file)
+    images, labels = load_test_data(path)
+    classes = build(config["dataset"], "dataset").load().classes
+    threat_model = build(config["threat_model"], "threat_model")
+    evaluation = build(config["evaluation"], "evaluation")
+
+    def shown(flagged: Any, goal_of: Any) -> tuple[Example, ...]:
+        chosen = torch.from_numpy(flagged.to_numpy().nonzero()[0][: 2 * count])
+        if not len(chosen):
+            return ()
+        goal = evaluation.climbing(goal_of(labels[chosen]))
+        clean = images[chosen]
+        perturbed = evaluation.attack.best(model, clean, goal, threat_model, torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            logits = model(perturbed)
+            before = model(clean).argmax(1)
+        reached = (goal.margin(logits) > 0).nonzero().squeeze(1)[:count]
+        return tuple(
+            Example(
+                clean[index],
+                perturbed[index],
+                classes[int(labels[chosen][index])],
+                classes[int(before[index])],
+                classes[int(logits[index].argmax())],
+            )
+            for index in reached.tolist()
+        )
+
+    return Examples(
+        name=str(config.get("name", path.name)),
+        hidden=shown(~table["correct"] & table["hyp"], Hypocritical),
+        broken=shown(table["correct"] & table["adv"], Adversarial),
+    )
+
+
+def figure(found: Examples) -> Figure:
+    """Three rows of pictures for what was hidden and three for what was broken; red names are wrong.
+
+    Perturbations are rescaled, each group by one factor that its caption says: mid-grey is no change.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    groups = [
+        ("mistakes that a false friend hides", found.hidden),
+        ("correct predictions that an adversary breaks", found.broken),
+    ]
+    shown = [(title, group) for title, group in groups if group]
+    if not shown:
+        raise InputError(f"{found.name}: no mistake of it was hidden, and no correct prediction broken")
+    columns = max(len(group) for _, group in shown)
+    with matplotlib.rc_context(STYLE):
+        width = max(3.4, columns * _PANEL)
+        result = Figure(figsize=(width, 0.3 + len(shown) * 4.2 * _PANEL), layout="constrained")
+        result.suptitle(plain(textwrap.fill(found.name, int(13 * width))))
+        parts = result.subfigures(len(shown), 1, squeeze=False).flatten()
+        for part, (title, group) in zip(parts, shown, strict=True):
+            factor = 0.5 / max(float((each.perturbed - each.clean).abs().max()) for each in group)
+            part.suptitle(f"{title}; perturbations × {factor:.3g}")
+            panels = part.subplots(3, columns, squeeze=False)
+            for axes in panels.flatten():
+                axes.set(xticks=[], yticks=[], frame_on=False)
+            for axes, row in zip(panels[:, 0], ("clean", "perturbation", "perturbed"), strict=True):
+                axes.set_ylabel(row)
+            for column, example in zip(panels.T, group, strict=False):
+                _draw(column, example, factor)
+    return result
+
+
+def _draw(column: Sequence[Axes], example: Example, factor: float) -> None:
+    clean, change, perturbed = column
+    _picture(clean, example.clean)
+    _caption(clean, example.clean_prediction, example.label, f"{example.clean_prediction}\n(is {example.label})")
+    _picture(change, 0.5 + factor * (example.perturbed - example.clean))
+    _picture(perturbed, example.perturbed)
+    _caption(perturbed, example.perturbed_prediction, example.label, example.perturbed_prediction)
+
+
+def _picture(axes: Axes, image: Tensor) -> None:
+    rows = image.permute(1, 2, 0).clamp(0, 1).numpy()
+    if rows.shape[-1] == 1:
+        axes.imshow(rows[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    else:
+        axes.imshow(rows, interpolation="nearest")
+
+
+def _caption(axes: Axes, prediction: str, label: str, text: str) -> None:
+    color = _RIGHT if prediction == label else _WRONG
+    axes.set_title(plain(text), color=color, fontsize=7, pad=2)

@@ -1,0 +1,123 @@
+"""A comparison with the paper as Markdown, CSV or LaTeX."""
+
+from __future__ import annotations
+
+import csv as csv_format
+import io
+import math
+from collections.abc import Callable, Sequence
+
+from analysis import escaping
+from analysis.beside_paper import ComparedRow, Comparison, Pair
+from analysis.published import SEEDS
+
+_KEYS = {"dataset": "data set", "arch": "arch", "norm": "norm", "eps": "ε", "data": "training data"}
+_ALWAYS = {"defense": "defense", "lambda": "λ"}
+_COMPARED = ("published_mean", "published_std", "difference", "mark", "shortened")
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """How to read the cells, and what is not in them."""
+    lines = [
+        "Each cell: ours; published; difference. Percent and points, mean ± std over seeds; published ones over "
+        f"{SEEDS}. * marks a difference that the seeds do not explain (Welch's test, 5 %), ? one that cannot be "
+        "judged because a standard deviation is missing."
+    ]
+    short = sorted({text for row in comparison.rows for text in row.shortened})
+    if short:
+        lines.append(f"Not the published recipe: {', '.join(short)}.")
+    if not any(pair.ours for row in comparison.rows for pair in row.pairs.values()):
+        lines.append(f"No run here is one of {comparison.name}; +sweeps={comparison.name} runs them.")
+    if comparison.unmatched:
+        runs = "1 run is" if comparison.unmatched == 1 else f"{comparison.unmatched} runs are"
+        lines.append(f"{runs} in no row of {comparison.name}.")
+    return lines
+
+
+def markdown(comparison: Comparison) -> str:
+    """A heading with what all rows share, the table, and how to read it."""
+    lines = [f"### {escaping.markdown(_heading(comparison))}", ""]
+    titles = [*_titles(comparison), *(_column(key) for key in comparison.columns)]
+    lines += [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for row in comparison.rows:
+        cells = [*map(escaping.markdown, _labels(comparison, row)), *_cells(comparison, row, "—")]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", *(f"- {escaping.markdown(note)}" for note in notes(comparison)), ""])
+
+
+def csv(comparison: Comparison) -> str:
+    """One row a cell: where it stands in the paper, ours with std and n, theirs with std, difference and mark."""
+    text = io.StringIO()
+    writer = csv_format.writer(text, lineterminator="\n")
+    settings = [*_KEYS, *_ALWAYS]
+    writer.writerow([*settings, "variant", "attack", "metric", "unit", "mean", "std", "n", *_COMPARED])
+    for row in comparison.rows:
+        for (attack, metric), pair in row.pairs.items():
+            ours = [pair.ours.mean, pair.ours.std] if pair.ours else [math.nan, math.nan]
+            numbers = [*_rounded(ours), pair.ours.n if pair.ours else 0]
+            theirs = [pair.published.mean, "" if pair.published.std is None else pair.published.std]
+            where = [*(row.setting[key] for key in settings), row.variant, attack, metric, "percent"]
+            last = [*_rounded([pair.difference]), pair.mark, "; ".join(row.shortened)]
+            writer.writerow([*where, *numbers, *theirs, *last])
+    return text.getvalue()
+
+
+def latex(comparison: Comparison) -> str:
+    r"""One `tabular` that needs only `\usepackage{booktabs}`."""
+    titles = [*_titles(comparison), *(_column(key) for key in comparison.columns)]
+    lines = [rf"\begin{{tabular}}{{{'l' * len(titles)}}}", r"\toprule"]
+    lines += [" & ".join(map(escaping.latex, titles)) + r" \\", r"\midrule"]
+    for row in comparison.rows:
+        cells = [*_labels(comparison, row), *_cells(comparison, row, "—")]
+        lines.append(" & ".join(map(escaping.latex, cells)) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}", "", r"\par\smallskip{\footnotesize"]
+    lines += [rf"{escaping.latex(note)}\par" for note in (_heading(comparison), *notes(comparison))]
+    return "\n".join([*lines, "}", ""])
+
+
+FORMATS: dict[str, Callable[[Comparison], str]] = {"md": markdown, "csv": csv, "latex": latex}
+
+
+def _varying(comparison: Comparison) -> list[str]:
+    return [key for key in _KEYS if len({row.setting[key] for row in comparison.rows}) > 1]
+
+
+def _heading(comparison: Comparison) -> str:
+    setting = comparison.rows[0].setting
+    shared = ", ".join(f"{_KEYS[key]} {setting[key]}" for key in _KEYS if key not in _varying(comparison))
+    return f"{comparison.name}: {shared}" if shared else comparison.name
+
+
+def _titles(comparison: Comparison) -> list[str]:
+    return [*(_KEYS[key] for key in _varying(comparison)), *_ALWAYS.values(), "n"]
+
+
+def _labels(comparison: Comparison, row: ComparedRow) -> list[str]:
+    defense = row.setting["defense"] + (f" ({row.variant})" if row.variant else "")
+    counts = sorted({pair.ours.n for pair in row.pairs.values() if pair.ours})
+    n = "–".join(map(str, dict.fromkeys((counts[0], counts[-1])))) if counts else "0"
+    return [*(row.setting[key] for key in _varying(comparison)), defense, row.setting["lambda"], n]
+
+
+def _column(key: tuple[str, str]) -> str:
+    attack, metric = key
+    return f"{metric}, {attack}"
+
+
+def _cells(comparison: Comparison, row: ComparedRow, hole: str) -> list[str]:
+    return [_shown(row.pairs[key]) if key in row.pairs else hole for key in comparison.columns]
+
+
+def _shown(pair: Pair) -> str:
+    ours = _number(pair.ours.mean, pair.ours.std) if pair.ours else "not run"
+    theirs = _number(pair.published.mean, math.nan if pair.published.std is None else pair.published.std)
+    difference = f"{pair.difference:+.2f}{pair.mark}" if pair.ours else "—"
+    return f"{ours}; {theirs}; {difference}"
+
+
+def _number(mean: float, std: float) -> str:
+    return f"{mean:.2f}" if math.isnan(std) else f"{mean:.2f} ± {std:.2f}"
+
+
+def _rounded(numbers: Sequence[float]) -> list[float | str]:
+    return ["" if math.isnan(number) else round(number, 6) for number in numbers]

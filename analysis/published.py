@@ -1,0 +1,111 @@
+"""The published numbers (analysis/reference), and which of our runs each of them can be compared with."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hypo import checks
+from hypo.errors import InputError
+
+_FILE = Path(__file__).parent / "reference" / "tao2022.csv"
+
+SEEDS = 5
+"""How many runs a published std is over."""
+
+_SAME = {"figure4": "table10"}
+"""Figures whose cells are those of a table."""
+
+_DATASETS = {"tinyimagenet": "tiny_imagenet"}
+_ARCHS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "mlp": ("mlp_tao2022", {}),
+    "vgg16": ("vgg16", {"arch.width": "64"}),
+    "resnet18": ("resnet18", {"arch.width": "64"}),
+    "wrn28_10": ("wide_resnet", {"arch.depth": "28", "arch.width": "10"}),
+    "linf_dist_net": ("linf_dist_net", {"arch.hidden": "[5120, 5120, 5120, 5120, 5120]"}),
+}
+"""The option of each published architecture, and the settings that make it the published one."""
+
+_EVALUATIONS = {"pgd20": "pgd-20", "targeted": "pgd-20", "pgd100": "pgd-100", "fgsm": "fgsm", "cw100": "cw-100"}
+
+_EPOCHS = {"cifar10": 110, "cifar100": 110, "svhn": 60, "tiny_imagenet": 60}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published mean, and its std where there is one; percent."""
+
+    mean: float
+    std: float | None
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """One row of a table: the experiment by the columns of the file, and its figures by attack and metric."""
+
+    setting: Mapping[str, str]
+    figures: dict[tuple[str, str], Figure] = field(default_factory=dict)
+
+    def matches(self, run: Mapping[str, Any]) -> bool:
+        """Whether `run` (a row of `collect`) is this experiment, whatever its evaluation and its recipe."""
+        setting = self.setting
+        arch, size = _ARCHS[setting["arch"]]
+        same = (
+            (run["dataset"], _DATASETS.get(setting["dataset"], setting["dataset"])),
+            (run["arch"], arch),
+            (run["norm"], setting["norm"]),
+            (run["training_data"], setting["data"]),
+            (run["defense"], setting["defense"]),
+            *((str(run.get(key)), value) for key, value in size.items()),
+        )
+        if any(ours != theirs for ours, theirs in same):
+            return False
+        numbers = [("epsilon_value", setting["eps"]), ("lambda_value", setting["lambda"])]
+        return all(not text or abs(run[key] - checks.number(key, text)) < 1e-9 for key, text in numbers)
+
+
+def table(name: str) -> list[PublishedRow]:
+    """The rows of `name`, such as tao2022/table10, in the paper's order.
+
+    Raises:
+        InputError: when there are no published numbers of that name.
+    """
+    with _FILE.open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    known = {f"tao2022/table{line['table']}": line["table"] for line in lines}
+    known |= {f"tao2022/{figure}": known[f"tao2022/{same}"] for figure, same in _SAME.items()}
+    if name not in known:
+        names = ", ".join(sorted(known, key=lambda text: (text[8], len(text), text)))
+        raise InputError(f"--paper: takes one of {names}, got {name!r}")
+    rows: dict[tuple[str, ...], PublishedRow] = {}
+    keys = ("dataset", "arch", "norm", "eps", "data", "defense", "lambda")
+    for line in lines:
+        if line["table"] == known[name]:
+            row = rows.setdefault(tuple(line[key] for key in keys), PublishedRow({key: line[key] for key in keys}))
+            std = float(line["std"]) if line["std"] else None
+            row.figures[line["attack"], line["metric"]] = Figure(float(line["mean"]), std)
+    return list(rows.values())
+
+
+def attack_of(run: Mapping[str, Any]) -> str:
+    """The published name of what a run was evaluated with, "" where no table has it."""
+    return _EVALUATIONS.get(str(run["evaluation"]), "")
+
+
+def shortened(run: Mapping[str, Any]) -> list[str]:
+    """In what a run falls short of the published recipe, such as "recipe.epochs = 1"."""
+    found = [
+        f"{key} = {run[key]}" for key in ("recipe.train_limit", "evaluation.test_limit") if _is_set(run.get(key))
+    ]
+    epochs, published = run.get("recipe.epochs"), _EPOCHS.get(str(run["dataset"]))
+    is_other = run["arch"] != "linf_dist_net" and run["training_data"] != "naive"
+    if is_other and published is not None and str(epochs) != str(published):
+        found.append(f"recipe.epochs = {epochs} of {published}")
+    return found
+
+
+def _is_set(value: Any) -> bool:
+    return value is not None and value == value and value != ""

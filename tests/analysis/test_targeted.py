@@ -1,0 +1,108 @@
+"""The rates of Figures 3 and 5: out of what they are taken, how seeds are averaged, and the picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+from fake_runs import MakeRun
+
+from analysis.__main__ import main
+from analysis.collect import collect
+from analysis.targeted import figure, targeted_rates
+from hypo.errors import InputError
+from hypo.findings import Findings, TargetedRate
+from hypo.risks import Share
+
+
+def add_rates(run: Path, **classes: tuple[int, int, int]) -> Path:
+    """Say in the run's result how many of how many mistakes were at each class already, and were moved there."""
+    path = run / "result.json"
+    rates = {
+        name: TargetedRate(Share(already, mistakes), Share(moved, mistakes - already))
+        for name, (already, moved, mistakes) in classes.items()
+    }
+    entries = Findings({"D": Share(1, 2)}, rates).as_json()["targeted"]
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"targeted": entries}))
+    return run
+
+
+def row(rates: pandas.DataFrame, **chosen: str) -> dict[str, Any]:
+    for key, value in chosen.items():
+        rates = rates[rates[key] == value]
+    (only,) = rates.to_dict("records")
+    return only
+
+
+def test_rates_are_means_over_seeds_in_percent_of_the_mistakes(outputs: Path, make_run: MakeRun) -> None:
+    add_rates(make_run(outputs, seed=0), cat=(10, 5, 20), dog=(0, 20, 20))
+    add_rates(make_run(outputs, seed=1), cat=(4, 12, 40), dog=(40, 0, 40))
+    rates = targeted_rates(collect(outputs))
+    cat = row(rates, **{"class": "cat"})
+    assert (cat["defense"], cat["lambda"], cat["n"], cat["mistakes"]) == ("thrm", "5", 2, 30)
+    assert cat["already"] == pytest.approx((50 + 10) / 2)
+    assert cat["moved"] == pytest.approx((25 + 30) / 2)
+    assert cat["moved_of_others"] == pytest.approx((50 + 100 / 3) / 2)
+    assert cat["moved_std"] == pytest.approx(5 / 2**0.5)
+    # Where every mistake is a dog already, no share of the others can be taken, and the other seed's stands.
+    assert row(rates, **{"class": "dog"})["moved_of_others"] == 100
+    assert list(rates["class"]) == ["cat", "dog"]
+
+
+def test_cells_and_experiments_stay_apart(outputs: Path, make_run: MakeRun) -> None:
+    for epsilon in (0.1, 0.2):
+        for lambda_ in (1, 5):
+            add_rates(make_run(outputs, lambda_=lambda_, epsilon=epsilon), cat=(lambda_, 1, 10))
+    rates = targeted_rates(collect(outputs))
+    assert len(rates) == 4
+    assert sorted(rates["already"]) == [10, 10, 50, 50]
+    assert rates["moved_std"].isna().all()
+
+
+def test_runs_without_targets_or_mistakes_have_no_rows(outputs: Path, make_run: MakeRun) -> None:
+    make_run(outputs, seed=0)
+    make_run(outputs, seed=1, state="queued")
+    add_rates(make_run(outputs, seed=2), cat=(0, 0, 0))
+    with pytest.raises(InputError, match="evaluation=targeted does that"):
+        targeted_rates(collect(outputs))
+
+
+def test_the_picture_has_a_panel_an_experiment_and_a_bar_a_cell_and_class(
+    outputs: Path, make_run: MakeRun
+) -> None:
+    for epsilon in (0.1, 0.2):
+        for lambda_ in (1, 5, 10):
+            add_rates(make_run(outputs, lambda_=lambda_, epsilon=epsilon), cat=(2, 3, 10), dog=(1, 1, 10))
+    drawn = figure(targeted_rates(collect(outputs)))
+    assert len(drawn.axes) == 2
+    for axes in drawn.axes:
+        assert len(axes.patches) == 2 * 2 * 3  # pale and full, two classes, three cells
+        tops = {round(bar.get_y() + bar.get_height(), 6) for bar in axes.patches}
+        assert tops == {20, 50, 10}  # the second class ends at 20, which is where the first begins
+    (legend,) = drawn.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["thrm, λ = 1", "thrm, λ = 5", "thrm, λ = 10"]
+
+
+def test_the_command_writes_the_table_and_the_picture(
+    outputs: Path, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_rates(make_run(outputs), **{"$cat_": (1, 2, 4)})
+    assert main(["targeted", str(outputs)]) == 0
+    names = [f"targeted{suffix}" for suffix in (".csv", ".png", ".pdf", ".svg")]
+    assert capsys.readouterr().out.splitlines() == [str(outputs / name) for name in names]
+    table = pandas.read_csv(outputs / "targeted.csv")
+    assert row(table)["already"] == 25
+    first = (outputs / "targeted.svg").read_bytes()
+    assert main(["targeted", str(outputs)]) == 0
+    assert (outputs / "targeted.svg").read_bytes() == first
+
+
+def test_without_targets_the_command_says_so(
+    outputs: Path, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(outputs)
+    assert main(["targeted", str(outputs)]) == 2
+    assert "evaluation=targeted" in capsys.readouterr().err
