@@ -10,8 +10,10 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 import hypo
+from hypo import resolvers
 
 _CONFIG = Path(hypo.__file__).parents[1] / "conf"
+resolvers.register()  # before Hydra composes
 
 
 @hydra.main(version_base="1.3", config_path=str(_CONFIG), config_name="config")

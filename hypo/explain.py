@@ -27,9 +27,11 @@ def explain(error: Exception) -> str:
     """
     text = " ".join(str(error).split())
     if found := re.search(
-        r"Could not find '([^']*)/([^'/]*)' Available options in '[^']*': (.*?)(?: Config|$)", text
+        r"Could not find '([^']*)/([^'/]*)' Available options in '([^']*)': (.*?)(?: Config|$)", text
     ):
-        group, got, options = found.groups()
+        group, got, listed, options = found.groups()
+        if group != listed:  # Hydra lists the options of +sweeps=tao2022/table10 one folder too high
+            return f"{group}: has no {got!r}; python -m hypo.run --help lists what it has"
         return f"{group}: takes one of {', '.join(options.split())}; got {got!r}"
     if found := re.search(r"Ambiguous value for argument '([^=']*)=([^']*)'", text):
         return f"{found[1]}: takes one value, got {found[2]}; a list is a sweep, which needs -m"

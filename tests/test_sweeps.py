@@ -101,10 +101,22 @@ def test_models_are_trained_once_for_all_attacks_and_norms(sweeps: list[str], tr
     assert len({training_id(job.experiment) for job in planned if trains(job.experiment)}) == trained
 
 
+def test_what_is_typed_wins_over_every_grid_of_a_sweep() -> None:
+    planned = jobs("tao2022/table1", "seed=7", "training_data=quality", "recipe.epochs=2")
+    assert {(job.config["seed"], job.config["recipe"]["epochs"]) for job in planned} == {(7, 2)}
+    assert {job.config["training_data"]["name"] for job in planned} == {"quality"}
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_a_sweep_that_there_is_not_is_one_line(here: Path, monkeypatch: Any, capsys: Any) -> None:
+    ended = typed(monkeypatch, capsys, "-m", "+sweeps=tao2022/table15")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "error: sweeps/tao2022: has no 'table15'; python -m hypo.run --help lists what it has\n"
 
 
 @pytest.mark.parametrize("name", ["table14", "table1", "figure3"])

@@ -70,14 +70,17 @@ class BasicBlock(nn.Module):
             _convolution(after, after),
             nn.BatchNorm2d(after),
         )
+        self.stride = stride
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or before != after:
-            projection = nn.Conv2d(before, after, 1, stride, bias=False)
-            self.shortcut = nn.Sequential(projection, nn.BatchNorm2d(after))
+            self.shortcut = nn.Sequential(nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after))
 
     def forward(self, features: Tensor) -> Tensor:
         """The block's features, ≥ 0."""
-        return F.relu(self.residual(features) + self.shortcut(features))
+        # The projection with a stride would be the same, but on a CPU, with fewer than 16 channels, its gradient
+        # is wrong or the process aborts (oneDNN issue 6035).
+        kept = features[:, :, :: self.stride, :: self.stride]
+        return F.relu(self.residual(features) + self.shortcut(kept))
 
 
 def _stage(before: int, after: int) -> nn.Module:

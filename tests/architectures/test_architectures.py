@@ -102,11 +102,17 @@ def test_the_seed_decides_the_weights(case):
 
 
 def test_channels_last_makes_no_difference(case):
-    network, inputs = build(case).eval(), images(case)
-    expected = network(inputs)
-    network = network.to(memory_format=torch.channels_last)
-    logits = network(inputs.contiguous(memory_format=torch.channels_last))
+    def logits_and_gradients(layout: torch.memory_format) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        network = build(case).eval().to(memory_format=layout)
+        logits = network(images(case).contiguous(memory_format=layout))
+        F.cross_entropy(logits, torch.tensor([0, 1, 2])).backward()
+        return logits, [parameter.grad for parameter in network.parameters()]
+
+    expected, gradients = logits_and_gradients(torch.contiguous_format)
+    logits, others = logits_and_gradients(torch.channels_last)
     assert torch.allclose(logits, expected, atol=1e-5)
+    for gradient, other in zip(gradients, others, strict=True):
+        assert torch.allclose(gradient, other, rtol=1e-3, atol=1e-5)
 
 
 def test_in_eval_mode_images_do_not_meet(case):

@@ -63,7 +63,7 @@ def test_the_lambda_sweep_as_it_is_typed(run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted((Path(__file__).parents[2] / "sweeps").rglob("*.yaml")), ids=lambda path: path.stem
+    "path", sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml")), ids=lambda path: path.stem
 )
 def test_every_named_sweep_composes_and_yields_to_what_is_typed(run, path: Path) -> None:
     typed = run(f"+sweeps={path.stem}", "lambda=0,...,1", "seed=3", "defense=thrm")
