@@ -47,7 +47,9 @@ def test_a_run_prints_its_table_and_leaves_its_files(run, tmp_path: Path) -> Non
     }
     result = json.loads((path / "result.json").read_text())
     examples = pandas.read_parquet(path / "examples.parquet")
-    assert list(examples) == ["example", "label", "clean_prediction", "correct", "adv", "hyp", "sta", "margin"]
+    assert list(examples) == [
+        *("example", "label", "clean_prediction", "correct", "adv", "hyp", "sta", "margin", "lead")
+    ]
     assert result["D"] == examples["correct"].mean()
     assert result["A"] == (~examples["adv"]).mean()
     assert result["F"] == examples["hyp"].mean()
@@ -101,7 +103,7 @@ def test_a_diverged_run_fails_with_its_epoch_and_lambda(run, tmp_path: Path) -> 
 
 def test_help_names_groups_keys_and_examples(run) -> None:
     typed = run("--help")
-    for text in ("defense: pgd_at, standard, thrm, trades", "epsilon", "0,1,5,...,100", "lambda"):
+    for text in ("defense: linf_dist, pgd_at, standard, thrm, trades", "epsilon", "0,1,5,...,100", "lambda"):
         assert text in typed.out
 
 
@@ -122,7 +124,7 @@ def test_help_names_groups_keys_and_examples(run) -> None:
         ("epsilon=[0.1]", ("epsilon", "[0.1]")),
         ("seed=-1", ("seed", ">= 0", "-1")),
         ("seed=1.5", ("seed", "1.5")),
-        ("defense=foo", ("defense", "pgd_at, standard, thrm, trades", "'foo'")),
+        ("defense=foo", ("defense", "linf_dist, pgd_at, standard, thrm, trades", "'foo'")),
         ("defense=[thrm,trades]", ("defense", "one option")),
         ("tracking=foo", ("tracking", "disabled, offline, online", "'foo'")),
         ("epsilom=3", ("epsilom", "did you mean epsilon?")),

@@ -115,7 +115,7 @@ RECIPE = {
         ({"epochs": [1, 2]}, r"^recipe\.epochs: takes a whole number, got \[1, 2\]"),
         ({"epochs": None}, r"^recipe\.epochs: takes a whole number, got None"),
         ({"epochs": 0}, r"^recipe\.epochs: takes a whole number >= 1, got 0"),
-        ({"optimizer": "lion"}, r"^recipe\.optimizer: takes one of sgd, adam, got 'lion'"),
+        ({"optimizer": "lion"}, r"^recipe\.optimizer: takes one of sgd, adam, lp_adam, got 'lion'"),
         ({"learning_rate": "8/0"}, r"^recipe\.learning_rate: takes a number"),
         ({"flip": "yes"}, r"^recipe\.flip: takes one of True, False, got 'yes'"),
         ({"milestones": 3}, r"^recipe\.milestones: takes a list such as \[1, 2\], got 3"),
