@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis import curves, paper_tables, tables, targeted
+from analysis import comparison_text, curves, paper_tables, tables, targeted
 from analysis.beside_paper import beside_paper
 from analysis.collect import collect
+from analysis.compare import compare
 from analysis.drawing import FILE_TYPES, save
 from analysis.files import write_whole
 from hypo.errors import InputError
@@ -36,10 +37,10 @@ examples:
                                                     beside the published numbers
   python -m analysis curves outputs                 outputs/tradeoff.png, .pdf, .svg
   python -m analysis curves outputs/sweeps/<id> -o figures
+  python -m analysis compare thrm trades outputs    at every λ that both have
   python -m analysis targeted outputs               outputs/targeted.csv, .png, .pdf, .svg
   python -m analysis examples outputs/runs/<run>    outputs/runs/<run>/examples.png
 """
-_FORMAT_OF_SUFFIX = {".md": "md", ".csv": "csv", ".tex": "latex"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,51 +63,73 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parts = parser.add_subparsers(required=True, metavar="|".join(_PARTS))
-    for name, (run, text) in _PARTS.items():
-        about_folders = "" if run is _examples else f"\n\n{_FOLDERS}"
+    for name, (run, add_arguments, text) in _PARTS.items():
         part = parts.add_parser(
             name,
             help=text,
-            description=f"{text}.{about_folders}",
+            description=f"{text}.\n\n{_FOLDERS}",
             epilog=_EXAMPLES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         part.set_defaults(run=run)
-        if run is _examples:
-            part.add_argument("directory", type=Path, metavar="RUN", help="one run directory")
-            part.add_argument("-o", dest="output", type=Path, metavar="FILE", help="default: RUN/examples.png")
-            part.add_argument("--count", type=int, default=8, help="how many of each kind (default: 8)")
-            continue
-        home = [Path("outputs")]
-        part.add_argument("folders", nargs="*", type=Path, default=home, help="where runs lie (default: outputs)")
-        if run is _tables:
-            part.add_argument("--format", choices=tables.FORMATS, help="default: by FILE's suffix, else md")
-            kinds = ".md, .csv or .tex (default: print)"
-            part.add_argument("-o", dest="output", type=Path, metavar="FILE", help=kinds)
-            text = "beside the published numbers of TABLE, such as tao2022/table10; what was never run is a hole"
-            part.add_argument("--paper", metavar="TABLE", help=text)
-        else:
-            text = "default: the first folder, or the outputs above it"
-            part.add_argument("-o", dest="output", type=Path, metavar="DIR", help=text)
+        add_arguments(part)
     return parser
 
 
+def _add_folders(part: argparse.ArgumentParser) -> None:
+    home = [Path("outputs")]
+    part.add_argument("folders", nargs="*", type=Path, default=home, help="where runs lie (default: outputs)")
+
+
+def _add_output(part: argparse.ArgumentParser, metavar: str, text: str) -> None:
+    part.add_argument("-o", dest="output", type=Path, metavar=metavar, help=text)
+
+
+def _add_format(part: argparse.ArgumentParser, formats: Iterable[str]) -> None:
+    part.add_argument("--format", choices=tuple(formats), help="default: by FILE's suffix, else md")
+    _add_output(part, "FILE", "ends in the format's suffix (default: print)")
+
+
+def _for_tables(part: argparse.ArgumentParser) -> None:
+    _add_folders(part)
+    _add_format(part, tables.FORMATS)
+    text = "beside the published numbers of TABLE, such as tao2022/table10; what was never run is a hole"
+    part.add_argument("--paper", metavar="TABLE", help=text)
+
+
+def _for_compare(part: argparse.ArgumentParser) -> None:
+    part.add_argument("first", metavar="FIRST", help="a defense, such as thrm, or a defense at one λ, thrm:10")
+    part.add_argument("second", metavar="SECOND", help="what it is compared with")
+    _add_folders(part)
+    _add_format(part, comparison_text.FORMATS)
+
+
+def _for_figures(part: argparse.ArgumentParser) -> None:
+    _add_folders(part)
+    _add_output(part, "DIR", "default: the first folder, or the outputs above it")
+
+
+def _for_examples(part: argparse.ArgumentParser) -> None:
+    part.add_argument("directory", type=Path, metavar="RUN", help="one run directory")
+    _add_output(part, "FILE", "default: RUN/examples.png")
+    part.add_argument("--count", type=int, default=8, help="how many of each kind (default: 8)")
+
+
 def _tables(options: argparse.Namespace) -> int:
-    output: Path | None = options.output
-    suffix = output.suffix.lower() if output else ".md"
-    form = options.format or _FORMAT_OF_SUFFIX.get(suffix)
-    if form is None:
-        raise InputError(f"-o {output}: takes a file ending in .md, .csv or .tex, or give --format")
+    form = _format(options, tables.FORMATS)
     frame = collect(options.folders)
     if options.paper is None:
         text = tables.FORMATS[form](tables.tradeoff_table(frame))
     else:
         text = paper_tables.FORMATS[form](beside_paper(frame, options.paper))
-    if output:
-        write_whole(output, text.encode())
-        print(output)
-    else:
-        print(text, end="")
+    _write(text, options.output)
+    return _report_missing(frame)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    form = _format(options, comparison_text.FORMATS)
+    frame = collect(options.folders)
+    _write(comparison_text.FORMATS[form](compare(frame, options.first, options.second)), options.output)
     return _report_missing(frame)
 
 
@@ -138,12 +161,39 @@ def _examples(options: argparse.Namespace) -> int:
     return 0
 
 
-_PARTS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
-    "tables": (_tables, "D, A, F and the risks in percent, defense by λ, mean ± std over seeds"),
-    "curves": (_curves, "natural risk against hypocritical risk, one line a defense, λ at the points"),
-    "targeted": (_targeted, "how many mistakes can be turned into each class, of runs with evaluation=targeted"),
-    "examples": (_examples, "pictures of mistakes that a false friend hides and of what an adversary breaks"),
+_Part = tuple[Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], None], str]
+_PARTS: dict[str, _Part] = {
+    "tables": (_tables, _for_tables, "D, A, F and the risks in percent, defense by λ, mean ± std over seeds"),
+    "curves": (
+        _curves,
+        _for_figures,
+        "natural risk against hypocritical risk, one line a defense, λ at the points",
+    ),
+    "compare": (_compare, _for_compare, "two methods, cell by cell: over seeds and on single examples"),
+    "targeted": (_targeted, _for_figures, "how many mistakes can be turned into each class (evaluation=targeted)"),
+    "examples": (_examples, _for_examples, "pictures of mistakes that a false friend hides"),
 }
+
+
+def _format(options: argparse.Namespace, formats: Iterable[str]) -> str:
+    """The format that was asked for, or that the file's suffix stands for."""
+    if options.format:
+        return str(options.format)
+    suffixes = {".tex" if form == "latex" else f".{form}": form for form in formats}
+    suffix = options.output.suffix.lower() if options.output else ".md"
+    if suffix not in suffixes:
+        *first, last = suffixes
+        kinds = f"{', '.join(first)} or {last}"
+        raise InputError(f"-o {options.output}: takes a file ending in {kinds}, or give --format")
+    return suffixes[suffix]
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output:
+        write_whole(output, text.encode())
+        print(output)
+    else:
+        print(text, end="")
 
 
 def _folder(options: argparse.Namespace) -> Path:

@@ -1,0 +1,98 @@
+"""A comparison of two methods as Markdown, CSV or JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any
+
+from analysis import escaping
+from analysis.cells import SYMBOLS
+from analysis.compare import Difference
+
+
+def markdown(differences: Sequence[Difference]) -> str:
+    """A table for every experiment, a sentence for every line of it, and how to read them."""
+    lines: list[str] = []
+    for heading, group in groupby(differences, key=lambda difference: difference.heading):
+        rows = list(group)
+        first, second = map(escaping.markdown, rows[0].methods)
+        lines += [f"### {escaping.markdown(heading)}", ""]
+        titles = [first, second, "difference", "p", "n", "same outcome", f"only {first}", f"only {second}"]
+        lines += [f"| λ | metric | {' | '.join(titles)} |", "|--:|---" + "|--:" * 8 + "|"]
+        lines += [*(_row(row) for row in rows), ""]
+        lines += [*(f"- {escaping.markdown(row.sentence)}" for row in rows), ""]
+    tests = sum(not math.isnan(difference.p) for difference in differences)
+    lines += [
+        "Percent and points. Differences are taken seed by seed (n of them), with Student's 95 % interval and p; "
+        f"of {tests} such tests {0.05 * tests:.2g} fall below 5 % by chance alone. On single test examples: how "
+        "many have the same outcome under both, on how many only one is right (D, F) or unbroken (A), over "
+        "all seeds, and McNemar's exact p seed by seed, which speaks of these models, not of other trainings.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _row(row: Difference) -> str:
+    difference = f"{row.points:+.2f}"
+    if not math.isnan(row.p):
+        difference += f" [{row.low:+.2f}, {row.high:+.2f}]"
+    found = ["—", "—", "—"]
+    if row.disagreement:
+        p = ", ".join(f"{value:.2g}" for value in row.disagreement.p)
+        found = [
+            f"{row.disagreement.agreement:.2f} % (p {p})",
+            str(row.disagreement.first_only),
+            str(row.disagreement.second_only),
+        ]
+    p = "—" if math.isnan(row.p) else f"{row.p:.2g}"
+    numbers = [f"{row.first:.2f}", f"{row.second:.2f}", difference, p, str(row.seeds), *found]
+    return f"| {escaping.markdown(row.lambda_)} | {SYMBOLS[row.metric]} | {' | '.join(numbers)} |"
+
+
+def _records(differences: Sequence[Difference]) -> list[dict[str, Any]]:
+    """One record a line of the table; None for what is not there."""
+    return [
+        {
+            "heading": row.heading,
+            "first": row.methods[0],
+            "second": row.methods[1],
+            "lambda": row.lambda_,
+            "metric": row.metric,
+            "unit": "percent",
+            "first_mean": row.first,
+            "second_mean": row.second,
+            "difference": row.points,
+            "low": None if math.isnan(row.low) else row.low,
+            "high": None if math.isnan(row.high) else row.high,
+            "p": None if math.isnan(row.p) else row.p,
+            "seeds": row.seeds,
+            "examples": row.disagreement.examples if row.disagreement else None,
+            "first_only": row.disagreement.first_only if row.disagreement else None,
+            "second_only": row.disagreement.second_only if row.disagreement else None,
+            "mcnemar_p": list(row.disagreement.p) if row.disagreement else None,
+            "sentence": row.sentence,
+        }
+        for row in differences
+    ]
+
+
+def csv(differences: Sequence[Difference]) -> str:
+    """One row a line of the table; several p of McNemar's are separated by spaces."""
+    import pandas
+
+    frame = pandas.DataFrame(_records(differences))
+    frame["mcnemar_p"] = frame["mcnemar_p"].map(lambda values: " ".join(map(str, values)) if values else "")
+    return frame.astype({key: "Int64" for key in ("examples", "first_only", "second_only")}).to_csv(
+        index=False, lineterminator="\n"
+    )
+
+
+def as_json(differences: Sequence[Difference]) -> str:
+    """A list of records."""
+    return json.dumps(_records(differences), indent=1, ensure_ascii=False) + "\n"
+
+
+FORMATS: dict[str, Callable[[Sequence[Difference]], str]] = {"md": markdown, "csv": csv, "json": as_json}
