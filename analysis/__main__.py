@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis import comparison_text, curves, paper_tables, tables, targeted
+from analysis import comparison_text, curves, paper_tables, pareto_text, tables, targeted
 from analysis.beside_paper import beside_paper
 from analysis.collect import collect
 from analysis.compare import compare
 from analysis.drawing import FILE_TYPES, save
 from analysis.files import write_whole
+from analysis.pareto import fronts
 from hypo.errors import InputError
 from hypo.streams import replace_what_cannot_be_shown
 
@@ -37,6 +38,7 @@ examples:
                                                     beside the published numbers
   python -m analysis curves outputs                 outputs/tradeoff.png, .pdf, .svg
   python -m analysis curves outputs/sweeps/<id> -o figures
+  python -m analysis pareto outputs                 which λ are not dominated
   python -m analysis compare thrm trades outputs    at every λ that both have
   python -m analysis targeted outputs               outputs/targeted.csv, .png, .pdf, .svg
   python -m analysis examples outputs/runs/<run>    outputs/runs/<run>/examples.png
@@ -97,6 +99,11 @@ def _for_tables(part: argparse.ArgumentParser) -> None:
     part.add_argument("--paper", metavar="TABLE", help=text)
 
 
+def _for_pareto(part: argparse.ArgumentParser) -> None:
+    _add_folders(part)
+    _add_format(part, pareto_text.FORMATS)
+
+
 def _for_compare(part: argparse.ArgumentParser) -> None:
     part.add_argument("first", metavar="FIRST", help="a defense, such as thrm, or a defense at one λ, thrm:10")
     part.add_argument("second", metavar="SECOND", help="what it is compared with")
@@ -107,6 +114,11 @@ def _for_compare(part: argparse.ArgumentParser) -> None:
 def _for_figures(part: argparse.ArgumentParser) -> None:
     _add_folders(part)
     _add_output(part, "DIR", "default: the first folder, or the outputs above it")
+
+
+def _for_curves(part: argparse.ArgumentParser) -> None:
+    _for_figures(part)
+    part.add_argument("--paper", metavar="TABLE", help="draw a published table behind it, such as tao2022/table10")
 
 
 def _for_examples(part: argparse.ArgumentParser) -> None:
@@ -135,7 +147,14 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _curves(options: argparse.Namespace) -> int:
     frame = collect(options.folders)
-    _save(curves.tradeoff_figure(frame), _folder(options), "tradeoff")
+    _save(curves.tradeoff_figure(frame, options.paper), _folder(options), "tradeoff")
+    return _report_missing(frame)
+
+
+def _pareto(options: argparse.Namespace) -> int:
+    form = _format(options, pareto_text.FORMATS)
+    frame = collect(options.folders)
+    _write(pareto_text.FORMATS[form](fronts(frame)), options.output)
     return _report_missing(frame)
 
 
@@ -164,11 +183,8 @@ def _examples(options: argparse.Namespace) -> int:
 _Part = tuple[Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], None], str]
 _PARTS: dict[str, _Part] = {
     "tables": (_tables, _for_tables, "D, A, F and the risks in percent, defense by λ, mean ± std over seeds"),
-    "curves": (
-        _curves,
-        _for_figures,
-        "natural risk against hypocritical risk, one line a defense, λ at the points",
-    ),
+    "curves": (_curves, _for_curves, "natural against hypocritical risk, one line a defense, λ at the points"),
+    "pareto": (_pareto, _for_pareto, "which λ are not dominated, how low each front lies, where they cross"),
     "compare": (_compare, _for_compare, "two methods, cell by cell: over seeds and on single examples"),
     "targeted": (_targeted, _for_figures, "how many mistakes can be turned into each class (evaluation=targeted)"),
     "examples": (_examples, _for_examples, "pictures of mistakes that a false friend hides"),

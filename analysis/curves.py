@@ -6,6 +6,7 @@ import math
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from analysis import published
 from analysis.cells import Block, Cell, blocks
 from analysis.drawing import COLORS, FONT_SIZE, STYLE, plain
 
@@ -26,12 +27,15 @@ _DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 _SINGLE = ("*", "P", "X", "h")
 
 
-def tradeoff_figure(frame: pandas.DataFrame) -> Figure:
+def tradeoff_figure(frame: pandas.DataFrame, paper: str | None = None) -> Figure:
     """Draw the runs of `frame` (from `collect`): a panel for every experiment, a line for every defense.
 
     Both axes are in percent. A line follows λ, which is written at its points; error bars in both directions
     are one sample standard deviation over seeds, where there are two or more. A defense without λ is one
     point. Cells without a finished run are left out.
+
+    Args:
+        paper: a published table, such as "tao2022/table10", to lie behind every panel as pale lines.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -49,6 +53,8 @@ def tradeoff_figure(frame: pandas.DataFrame) -> Figure:
         handles: dict[str, Artist] = {}
         for axes, block in zip(panels, experiments, strict=False):
             handles |= _draw(axes, block, looks)
+            if paper is not None:
+                handles |= _draw_published(axes, paper, looks)
         for axes in panels[len(experiments) :]:
             axes.set_axis_off()
         if handles:
@@ -98,6 +104,16 @@ def _draw(axes: Axes, block: Block, looks: dict[str, dict[str, Any]]) -> dict[st
     axes.set_ylabel("hypocritical risk on D⁻ (%)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(0.08)
+    return handles
+
+
+def _draw_published(axes: Axes, paper: str, looks: dict[str, dict[str, Any]]) -> dict[str, Artist]:
+    """The published lines, each in the colour of ours of the same defense; returns them for the legend."""
+    handles: dict[str, Artist] = {}
+    for defense, points in published.curves(paper).items():
+        look = {"color": "#444444", "linestyle": "-", **looks.get(defense, {}), "marker": "none"}
+        (line,) = axes.plot(*zip(*points, strict=True), **look, linewidth=3, alpha=0.25, zorder=0)
+        handles[f"{defense}, {paper}"] = line
     return handles
 
 
