@@ -1,0 +1,214 @@
+"""The parts of `python -m analysis`: what each takes, and what it does."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis import comparison_text, curves, paper_tables, pareto_text, runs, tables, targeted
+from analysis.beside_paper import beside_paper
+from analysis.collect import collect
+from analysis.compare import compare
+from analysis.drawing import FILE_TYPES, save
+from analysis.files import write_whole
+from analysis.pareto import fronts
+from hypo.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+
+def _add_folders(part: argparse.ArgumentParser) -> None:
+    home = [Path("outputs")]
+    part.add_argument("folders", nargs="*", type=Path, default=home, help="where runs lie (default: outputs)")
+
+
+def _add_output(part: argparse.ArgumentParser, metavar: str, text: str) -> None:
+    part.add_argument("-o", dest="output", type=Path, metavar=metavar, help=text)
+
+
+def _add_format(part: argparse.ArgumentParser, formats: Collection[str]) -> None:
+    first, *_ = formats
+    part.add_argument("--format", choices=tuple(formats), help=f"default: by FILE's suffix, else {first}")
+    _add_output(part, "FILE", "ends in the format's suffix (default: print)")
+
+
+def _for_tables(part: argparse.ArgumentParser) -> None:
+    _add_folders(part)
+    _add_format(part, tables.FORMATS)
+    text = "beside the published numbers of TABLE, such as tao2022/table10; what was never run is a hole"
+    part.add_argument("--paper", metavar="TABLE", help=text)
+
+
+def _for_pareto(part: argparse.ArgumentParser) -> None:
+    _add_folders(part)
+    _add_format(part, pareto_text.FORMATS)
+
+
+def _for_runs(part: argparse.ArgumentParser) -> None:
+    _add_folders(part)
+    _add_format(part, runs.FORMATS)
+
+
+def _for_compare(part: argparse.ArgumentParser) -> None:
+    part.add_argument("first", metavar="FIRST", help="a defense, such as thrm, or a defense at one λ, thrm:10")
+    part.add_argument("second", metavar="SECOND", help="what it is compared with")
+    _add_folders(part)
+    _add_format(part, comparison_text.FORMATS)
+
+
+def _for_figures(part: argparse.ArgumentParser) -> None:
+    _add_folders(part)
+    _add_output(part, "DIR", "default: the first folder, or the outputs above it")
+
+
+def _for_curves(part: argparse.ArgumentParser) -> None:
+    _for_figures(part)
+    part.add_argument("--paper", metavar="TABLE", help="draw a published table behind it, such as tao2022/table10")
+
+
+def _for_examples(part: argparse.ArgumentParser) -> None:
+    part.add_argument("directory", type=Path, metavar="RUN", help="one run directory")
+    _add_output(part, "FILE", "default: RUN/examples.png")
+    part.add_argument("--count", type=int, default=8, help="how many of each kind (default: 8)")
+
+
+def _tables(options: argparse.Namespace) -> pandas.DataFrame:
+    form = _format(options, tables.FORMATS)
+    frame = collect(options.folders)
+    if options.paper is None:
+        text = tables.FORMATS[form](tables.tradeoff_table(frame))
+    else:
+        text = paper_tables.FORMATS[form](beside_paper(frame, options.paper))
+    _write(text, options.output)
+    return frame
+
+
+def _runs(options: argparse.Namespace) -> pandas.DataFrame:
+    form = _format(options, runs.FORMATS)
+    frame = collect(options.folders)
+    _write(runs.FORMATS[form](frame), options.output)
+    return frame
+
+
+def _compare(options: argparse.Namespace) -> pandas.DataFrame:
+    form = _format(options, comparison_text.FORMATS)
+    frame = collect(options.folders)
+    _write(comparison_text.FORMATS[form](compare(frame, options.first, options.second)), options.output)
+    return frame
+
+
+def _curves(options: argparse.Namespace) -> pandas.DataFrame:
+    frame = collect(options.folders)
+    _save(curves.tradeoff_figure(frame, options.paper), _folder(options), "tradeoff")
+    return frame
+
+
+def _pareto(options: argparse.Namespace) -> pandas.DataFrame:
+    form = _format(options, pareto_text.FORMATS)
+    frame = collect(options.folders)
+    _write(pareto_text.FORMATS[form](fronts(frame)), options.output)
+    return frame
+
+
+def _targeted(options: argparse.Namespace) -> pandas.DataFrame:
+    frame = collect(options.folders)
+    rates = targeted.targeted_rates(frame)
+    folder = _folder(options)
+    path = folder / "targeted.csv"
+    write_whole(path, rates.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+    print(path)
+    _save(targeted.figure(rates), folder, "targeted")
+    return frame
+
+
+def _examples(options: argparse.Namespace) -> None:
+    from analysis.examples import examples, figure
+
+    if options.count < 1:
+        raise InputError(f"--count: takes a whole number >= 1, got {options.count}")
+    path = options.output or options.directory / "examples.png"
+    save(figure(examples(options.directory, options.count)), path)
+    print(path)
+
+
+def _format(options: argparse.Namespace, formats: Collection[str]) -> str:
+    """The format that was asked for, or that the file's suffix stands for."""
+    if options.format:
+        return str(options.format)
+    suffixes = {".tex" if form == "latex" else f".{form}": form for form in formats}
+    if not options.output:
+        return next(iter(suffixes.values()))
+    suffix = options.output.suffix.lower()
+    if suffix not in suffixes:
+        *others, last = suffixes
+        kinds = f"{', '.join(others)} or {last}"
+        raise InputError(f"-o {options.output}: takes a file ending in {kinds}, or give --format")
+    return suffixes[suffix]
+
+
+def _write(content: str | bytes, output: Path | None) -> None:
+    if output:
+        write_whole(output, content.encode() if isinstance(content, str) else content)
+        print(output)
+    elif isinstance(content, str):
+        print(content, end="")
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    """Where figures go, made if it is missing."""
+    folder: Path = options.output or _home(options.folders[0])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"-o {folder}: cannot be made a folder: {error.strerror}") from error
+    return folder
+
+
+def _home(folder: Path) -> Path:
+    """Where the curves of `folder` go by default: itself, but never among the runs."""
+    folder = folder.absolute()
+    if folder.name == "runs":
+        return folder.parent
+    return folder.parent.parent if folder.parent.name == "runs" else folder
+
+
+def _save(figure: Figure, folder: Path, name: str) -> None:
+    for suffix in FILE_TYPES:
+        path = folder / f"{name}{suffix}"
+        save(figure, path)
+        print(path)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One sub-command.
+
+    Attributes:
+        run: does it, and returns the runs that it looked at, if those that have no result are to be listed.
+        add_arguments: says what it takes.
+        text: what it is, in a line.
+    """
+
+    run: Callable[[argparse.Namespace], pandas.DataFrame | None]
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    text: str
+
+
+PARTS: dict[str, Part] = {
+    "tables": Part(_tables, _for_tables, "D, A, F and the risks in percent, defense by λ, mean ± std over seeds"),
+    "runs": Part(_runs, _for_runs, "one row a run, with every setting and metric (csv, json or parquet)"),
+    "curves": Part(_curves, _for_curves, "natural against hypocritical risk, one line a defense, λ at the points"),
+    "pareto": Part(_pareto, _for_pareto, "which λ are not dominated, how low each front lies, where they cross"),
+    "compare": Part(_compare, _for_compare, "two methods, cell by cell: over seeds and on single examples"),
+    "targeted": Part(_targeted, _for_figures, "mistakes that can be turned into each class (evaluation=targeted)"),
+    "examples": Part(_examples, _for_examples, "pictures of mistakes that a false friend hides"),
+}

@@ -1,0 +1,80 @@
+"""The tidy table says the same in every format, and its units."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pandas
+import pyarrow.parquet
+import pytest
+from fake_runs import MakeRun
+
+from analysis.__main__ import main
+from analysis.collect import collect
+from analysis.runs import FORMATS, UNITS
+
+SHOWN = [
+    "run_id",
+    "name",
+    "state",
+    "defense",
+    "lambda",
+    "seed",
+    "D",
+    "D_lower",
+    "R_hyp_minus",
+    "recipe.milestones",
+]
+
+
+@pytest.fixture
+def frame(outputs: Path, make_run: MakeRun) -> pandas.DataFrame:
+    """A run that is done, one without mistakes, one that failed, and two types under one setting."""
+    make_run(outputs, seed=0, D=1 / 3)
+    make_run(outputs, seed=1, R_hyp_minus=None)
+    make_run(outputs, "<script>", seed=2, state="failed", status={"reason": 'a "quoted", reason'})
+    make_run(outputs, seed=3, config={"recipe": {"milestones": "none", "epochs": "many"}})
+    return collect(outputs)
+
+
+def read(form: str, content: bytes) -> pandas.DataFrame:
+    if form == "csv":
+        return pandas.read_csv(io.BytesIO(content), dtype={"lambda": str}, keep_default_na=False, na_values=[""])
+    if form == "json":
+        return pandas.DataFrame(json.loads(content)["runs"])
+    return pandas.read_parquet(io.BytesIO(content))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_holds_what_was_collected(frame: pandas.DataFrame, form: str) -> None:
+    found = read(form, FORMATS[form](frame))
+    assert list(found.columns) == list(frame.columns)
+    assert len(found) == 4
+    for column in SHOWN:
+        for value, expected in zip(found[column], frame[column], strict=True):
+            if pandas.isna(expected) or expected == "":
+                assert pandas.isna(value) or value == ""
+            else:
+                assert value == expected
+
+
+def test_units_are_stated(frame: pandas.DataFrame) -> None:
+    assert json.loads(FORMATS["json"](frame))["units"] == UNITS
+    metadata = pyarrow.parquet.read_schema(io.BytesIO(FORMATS["parquet"](frame))).metadata
+    assert metadata[b"units"].decode() == UNITS
+
+
+def test_the_command_takes_the_format_off_the_suffix(
+    outputs: Path, frame: pandas.DataFrame, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    for form, to_bytes in FORMATS.items():
+        path = tmp_path / f"runs.{form}"
+        assert main(["runs", str(outputs), "-o", str(path)]) == 1  # one run has no result
+        assert path.read_bytes() == to_bytes(frame)
+        capfdbinary.readouterr()
+        assert main(["runs", str(outputs), "--format", form]) == 1
+        assert capfdbinary.readouterr().out == to_bytes(frame)
+    assert main(["runs", str(outputs), "-o", str(tmp_path / "runs.md")]) == 2
+    assert b"takes a file ending in .csv, .json or .parquet" in capfdbinary.readouterr().err
