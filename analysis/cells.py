@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from analysis.collect import METRICS
 from analysis.trend import trend
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Cell:
         lambda_: as typed, "" for a defense that takes none; lambda_value is then NaN.
         done: the run directories of the seeds that have a result.
         runs: how many seeds there are.
-        estimates: one for every key of `SYMBOLS`.
+        estimates: one for every metric of `collect`.
         notes: one line for every hole and its reason.
     """
 
@@ -77,10 +78,13 @@ class Cell:
 class Block:
     """One experiment: its heading, its settings (the columns of `collect`) and its cells in printed order.
 
-    `trends` has a line for every defense with several λ and seeds: what λ does, and how sure that is.
+    `heading_but_epsilon` is the same for experiments that differ in ε alone. `trends` has a line for every defense
+    with several λ and seeds: what λ does, and how sure that is.
     """
 
     heading: str
+    heading_but_epsilon: str
+    epsilon_value: float
     settings: dict[str, str]
     cells: tuple[Cell, ...]
     trends: tuple[str, ...]
@@ -102,9 +106,13 @@ def blocks(frame: pandas.DataFrame) -> list[Block]:
         differences = _differences(alike, "settings")
         for settings, runs in alike.groupby("settings", sort=False):
             key = {name: str(runs[name].iloc[0]) for name in _EXPERIMENT}
-            heading = ", ".join(filter(None, [_heading(key), differences[settings]]))
-            cells, trends = _cells_and_trends(runs)
-            found.append(Block(heading, key, cells, trends))
+            norm = {"linf": "ℓ∞", "l2": "ℓ2"}.get(key["norm"], key["norm"])
+            heading, but_epsilon = (
+                ", ".join(filter(None, [_heading(key, threat), differences[settings]]))
+                for threat in (f"{norm} ε = {key['epsilon']}", norm)
+            )
+            epsilon = float(runs["epsilon_value"].iloc[0])
+            found.append(Block(heading, but_epsilon, epsilon, key, *_cells_and_trends(runs)))
     return found
 
 
@@ -120,9 +128,7 @@ def _one_spelling(frame: pandas.DataFrame, column: str) -> pandas.DataFrame:
     return frame.assign(**{column: first.fillna(frame[column])})
 
 
-def _heading(key: dict[str, str]) -> str:
-    norm = {"linf": "ℓ∞", "l2": "ℓ2"}.get(key["norm"], key["norm"])
-    threat = f"{norm} ε = {key['epsilon']}"
+def _heading(key: dict[str, str], threat: str) -> str:
     return f"{key['dataset']}, {key['arch']}, {threat}, {key['training_data']} training data"
 
 
@@ -166,12 +172,12 @@ def _cell(label: str, runs: pandas.DataFrame) -> Cell:
     estimates, notes = {}, []
     for reason, missing in runs[runs["state"] != "done"].groupby("reason", sort=False):
         notes.append(f"{where}, {_seeds(missing)}: {reason}")
-    for metric, symbol in SYMBOLS.items():
+    for metric in METRICS:
         percent = 100 * done[metric]
         estimates[metric] = Estimate(float(percent.mean()), float(percent.std()), int(percent.count()))
-        if percent.isna().any():
+        if metric in SYMBOLS and percent.isna().any():
             why = _UNDEFINED.get(metric, "the result has none")
-            notes.append(f"{where}, {_seeds(done[percent.isna()])}: {symbol} is undefined, {why}")
+            notes.append(f"{where}, {_seeds(done[percent.isna()])}: {SYMBOLS[metric]} is undefined, {why}")
     twice = done[done["seed"].duplicated(keep=False)]
     if len(twice):
         # The run ids differ by what config.yaml does not show, such as the images in a folder.

@@ -15,12 +15,17 @@ from analysis.collect import collect
 from analysis.compare import compare
 from analysis.drawing import FILE_TYPES, save
 from analysis.files import write_whole
+from analysis.lines import METRICS, SETTINGS
 from analysis.pareto import fronts
 from hypo.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
+
+
+_TRADEOFF = ("R_nat", "R_hyp_minus")
+"""The axes of Figures 4 and 6 of Tao et al. (2022)."""
 
 
 def _add_folders(part: argparse.ArgumentParser) -> None:
@@ -69,6 +74,9 @@ def _for_figures(part: argparse.ArgumentParser) -> None:
 
 def _for_curves(part: argparse.ArgumentParser) -> None:
     _for_figures(part)
+    x, y = _TRADEOFF
+    part.add_argument("-x", choices=(*SETTINGS, *METRICS), default=x, help=f"horizontal axis (default: {x})")
+    part.add_argument("-y", choices=tuple(METRICS), default=y, help=f"vertical axis (default: {y})")
     part.add_argument("--paper", metavar="TABLE", help="draw a published table behind it, such as tao2022/table10")
 
 
@@ -105,7 +113,8 @@ def _compare(options: argparse.Namespace) -> pandas.DataFrame:
 
 def _curves(options: argparse.Namespace) -> pandas.DataFrame:
     frame = collect(options.folders)
-    _save(curves.tradeoff_figure(frame, options.paper), _folder(options), "tradeoff")
+    name = "tradeoff" if (options.x, options.y) == _TRADEOFF else f"{options.y}-against-{options.x}"
+    _save(curves.tradeoff_figure(frame, options.x, options.y, options.paper), _folder(options), name)
     return frame
 
 

@@ -90,21 +90,23 @@ def table(name: str) -> list[PublishedRow]:
     return list(rows.values())
 
 
-def curves(name: str) -> dict[str, list[tuple[float, float]]]:
-    """By defense with a λ, natural and hypocritical risk (percent) of table `name` in the order of λ.
+def curves(name: str, x: str = "R_nat", y: str = "R_hyp_minus") -> dict[str, list[tuple[float, float]]]:
+    """By defense with a λ, two metrics (percent), or λ and one, of table `name` in the order of λ.
 
     Raises:
-        InputError: when there is no such table, or it has no λ or no such risks.
+        InputError: when there is no such table, or it has no λ or no such metrics.
     """
     lines: dict[str, list[tuple[float, float, float]]] = {}
     for row in table(name):
-        risks = {metric: figure.mean for (_, metric), figure in row.figures.items()}
-        if row.setting["lambda"] and {"R_nat", "R_hyp_minus"} <= risks.keys():
-            point = (checks.number("lambda", row.setting["lambda"]), risks["R_nat"], risks["R_hyp_minus"])
-            lines.setdefault(row.setting["defense"], []).append(point)
+        values = {metric: figure.mean for (_, metric), figure in row.figures.items()}
+        if row.setting["lambda"]:
+            values["lambda"] = checks.number("lambda", row.setting["lambda"])
+            if {x, y} <= values.keys():
+                point = (values["lambda"], values[x], values[y])
+                lines.setdefault(row.setting["defense"], []).append(point)
     if not lines:
-        raise InputError(f"--paper: {name} has no curve of natural against hypocritical risk over λ")
-    return {defense: [(x, y) for _, x, y in sorted(points)] for defense, points in lines.items()}
+        raise InputError(f"--paper: {name} has no curve of {y} against {x} over λ")
+    return {defense: [point[1:] for point in sorted(points)] for defense, points in lines.items()}
 
 
 def attack_of(run: Mapping[str, Any]) -> str:

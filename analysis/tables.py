@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis import escaping
-from analysis.cells import SYMBOLS, Block, Estimate, blocks, unplaced
+from analysis.cells import SYMBOLS, Block, Cell, Estimate, blocks, unplaced
 
 if TYPE_CHECKING:
     import pandas
@@ -56,7 +56,7 @@ def markdown(table: TradeoffTable) -> str:
         # The metrics' own names need no escape: R_nat has its underscore between letters.
         lines += [f"| defense | λ | n | {' | '.join(SYMBOLS.values())} |", "|---" + "|--:" * 8 + "|"]
         for cell in block.cells:
-            values = [_shown(estimate, " ± ") for estimate in cell.estimates.values()]
+            values = [_shown(estimate, " ± ") for estimate in _estimates(cell).values()]
             first = [escaping.markdown(text) for text in (cell.defense, cell.lambda_)]
             lines.append(f"| {' | '.join([*first, cell.seeds, *values])} |")
         remarks = (*block.trends, *block.notes)
@@ -78,7 +78,7 @@ def csv(table: TradeoffTable) -> str:
     writer.writerow(["heading", *settings, *columns])
     for block in table.blocks:
         for cell in block.cells:
-            for metric, estimate in cell.estimates.items():
+            for metric, estimate in _estimates(cell).items():
                 where = [block.heading, *(block.settings[key] for key in settings)]
                 numbers = ["" if math.isnan(x) else round(x, 6) for x in (estimate.mean, estimate.std)]
                 row = [cell.defense, cell.lambda_, metric, "percent", *numbers, estimate.n, cell.runs]
@@ -98,7 +98,7 @@ def latex(table: TradeoffTable) -> str:
         for cell in block.cells:
             if cell.defense != previous:
                 lines.append(r"\addlinespace")
-            values = [_shown(estimate, r" $\pm$ ", hole="---") for estimate in cell.estimates.values()]
+            values = [_shown(estimate, r" $\pm$ ", hole="---") for estimate in _estimates(cell).values()]
             first = [escaping.latex(text) for text in (cell.defense, cell.lambda_)]
             lines.append(" & ".join([*first, cell.seeds, *values]) + r" \\")
             previous = cell.defense
@@ -124,7 +124,7 @@ def print_table(frame: pandas.DataFrame, console: Console) -> None:
             grid.add_column(name, justify="right", no_wrap=True)
         previous = None
         for cell in block.cells:
-            values = [_shown(estimate, "±", digits=1) for estimate in cell.estimates.values()]
+            values = [_shown(estimate, "±", digits=1) for estimate in _estimates(cell).values()]
             name = "" if cell.defense == previous else cell.defense
             grid.add_row(*(Text(text) for text in (name, cell.lambda_, cell.seeds, *values)))
             previous = cell.defense
@@ -133,6 +133,10 @@ def print_table(frame: pandas.DataFrame, console: Console) -> None:
     for note in (*table.trends, *table.notes):
         console.print(Text(f"- {note}"))
     console.print(Text(UNITS, style="dim"))
+
+
+def _estimates(cell: Cell) -> dict[str, Estimate]:
+    return {metric: cell.estimates[metric] for metric in SYMBOLS}
 
 
 def _shown(estimate: Estimate, plus_minus: str, digits: int = 2, hole: str = "—") -> str:

@@ -37,7 +37,7 @@ def test_they_lie_pale_behind_every_panel_in_our_colours(outputs: Path, make_run
     for epsilon in (0.1, 0.2):
         for defense in ("trades", "mine"):
             make_run(outputs, defense, 1, epsilon=epsilon)
-    figure = tradeoff_figure(collect(outputs), PAPER)
+    figure = tradeoff_figure(collect(outputs), paper=PAPER)
     assert len(figure.axes) == 2
     for axes in figure.axes:
         behind = [line for line in axes.lines if line.get_zorder() == 0]
