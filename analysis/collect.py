@@ -9,12 +9,14 @@ import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from analysis.escaping import one_line
+from analysis.row_cache import RowCache
 from analysis.setting_columns import setting_columns
 from analysis.sources import run_directories
 from hypo.identity import SCHEMA
@@ -79,14 +81,20 @@ def collect(outputs: str | Path | Sequence[str | Path]) -> pandas.DataFrame:
 
     sources = [outputs] if isinstance(outputs, (str, Path)) else outputs
     rows: dict[object, dict[str, Any]] = {}
+    caches: dict[Path, RowCache] = {}
     for source in sources:
         for directory, planned in run_directories(Path(source)).items():
-            row = _read_run(directory, planned)
+            folder = directory.parent
+            if folder not in caches:
+                caches[folder] = RowCache(folder)
+            row = caches[folder].row(directory, partial(_read_run, directory, planned))
             if row["state"] == "missing":
                 row["command"] = one_line(_load(Path(source) / "sweep.json")[0].get("command"))
             known = rows.get(row["run_id"])
             if known is None or known["state"] != "done":
                 rows[row["run_id"]] = row
+    for cache in caches.values():
+        cache.save()
     numbers = [f"{metric}{end}" for metric in (*METRICS, *CERTIFIED) for end in ("", "_lower", "_upper")]
     leading = [*_COLUMNS, "defense_settings", *numbers]
     single = dict.fromkeys(key for row in rows.values() for key in row if "." in key)
