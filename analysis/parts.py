@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis import comparison_text, curves, paper_tables, pareto_text, runs, tables, targeted
+from analysis import comparison_text, curves, paper_tables, pareto_text, pivot, runs, tables, targeted
 from analysis.beside_paper import beside_paper
+from analysis.cells import SYMBOLS
 from analysis.collect import collect
 from analysis.compare import compare
 from analysis.drawing import FILE_TYPES, save
@@ -48,6 +49,11 @@ def _for_tables(part: argparse.ArgumentParser) -> None:
     _add_format(part, tables.FORMATS)
     text = "beside the published numbers of TABLE, such as tao2022/table10; what was never run is a hole"
     part.add_argument("--paper", metavar="TABLE", help=text)
+    text = "settings for either side instead, such as --rows defense,lambda --columns dataset,arch.width"
+    part.add_argument("--rows", metavar="KEYS", default="", help=text)
+    part.add_argument("--columns", metavar="KEYS", default="", help="see --rows")
+    metrics = ",".join(SYMBOLS)
+    part.add_argument("--metrics", metavar="NAMES", default=metrics, help=f"in such a table (default: {metrics})")
 
 
 def _for_pareto(part: argparse.ArgumentParser) -> None:
@@ -89,10 +95,14 @@ def _for_examples(part: argparse.ArgumentParser) -> None:
 def _tables(options: argparse.Namespace) -> pandas.DataFrame:
     form = _format(options, tables.FORMATS)
     frame = collect(options.folders)
-    if options.paper is None:
-        text = tables.FORMATS[form](tables.tradeoff_table(frame))
-    else:
+    if options.paper is not None:
         text = paper_tables.FORMATS[form](beside_paper(frame, options.paper))
+    elif options.rows or options.columns:
+        typed = (options.rows, options.columns, options.metrics)
+        rows, columns, metrics = ([name for name in names.split(",") if name] for names in typed)
+        text = pivot.FORMATS[form](pivot.pivot(frame, rows, columns, metrics))
+    else:
+        text = tables.FORMATS[form](tables.tradeoff_table(frame))
     _write(text, options.output)
     return frame
 
