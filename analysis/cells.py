@@ -98,9 +98,9 @@ class Block:
 def blocks(frame: pandas.DataFrame) -> list[Block]:
     """The experiments in `frame` (from `collect`), in the order in which they come.
 
-    Cells are sorted: `standard` and `pgd_at`, then the other defenses as they come, each by the value of λ.
+    Cells are sorted: `none`, `standard` and `pgd_at`, then the other defenses as they come, each by λ.
     """
-    placed = _one_spelling(frame[frame["settings"] != ""], "epsilon")
+    placed = one_spelling(frame[frame["settings"] != ""], "epsilon")
     found = []
     for _, alike in placed.groupby(_EXPERIMENT[:-1], sort=False):
         differences = _differences(alike, "settings")
@@ -122,7 +122,7 @@ def unplaced(frame: pandas.DataFrame) -> list[str]:
     return [f"{name}: {reason}" for name, reason in zip(lost["name"], lost["reason"], strict=True)]
 
 
-def _one_spelling(frame: pandas.DataFrame, column: str) -> pandas.DataFrame:
+def one_spelling(frame: pandas.DataFrame, column: str) -> pandas.DataFrame:
     """6 and 6.0, or 1/2 and 0.5, are one cell: each value as it was first typed."""
     first = frame.groupby(f"{column}_value")[column].transform("first")
     return frame.assign(**{column: first.fillna(frame[column])})
@@ -157,7 +157,7 @@ def _cells_and_trends(runs: pandas.DataFrame) -> tuple[tuple[Cell, ...], tuple[s
         differences = _differences(of_name, "defense_settings")
         for variant, of_variant in of_name.groupby("defense_settings", sort=False):
             label = f"{name} ({differences[variant]})" if differences[variant] else name
-            by_lambda = _one_spelling(of_variant, "lambda").groupby("lambda", sort=False)
+            by_lambda = one_spelling(of_variant, "lambda").groupby("lambda", sort=False)
             row = [_cell(label, seeds) for _, seeds in by_lambda]
             cells += sorted(row, key=lambda cell: (not math.isnan(cell.lambda_value), cell.lambda_value))
             trends.append(trend(label, of_variant))

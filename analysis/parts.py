@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from analysis import comparison_text, curves, paper_tables, pareto_text, pivot, runs, tables, targeted
 from analysis.beside_paper import beside_paper
@@ -38,15 +38,20 @@ def _add_output(part: argparse.ArgumentParser, metavar: str, text: str) -> None:
     part.add_argument("-o", dest="output", type=Path, metavar=metavar, help=text)
 
 
-def _add_format(part: argparse.ArgumentParser, formats: Collection[str]) -> None:
-    first, *_ = formats
-    part.add_argument("--format", choices=tuple(formats), help=f"default: by FILE's suffix, else {first}")
-    _add_output(part, "FILE", "ends in the format's suffix (default: print)")
+def _for_text(formats: Collection[str]) -> Callable[[argparse.ArgumentParser], None]:
+    """What a part takes that writes one file, or to standard output, in one of `formats`."""
+
+    def add(part: argparse.ArgumentParser) -> None:
+        first, *_ = formats
+        _add_folders(part)
+        part.add_argument("--format", choices=tuple(formats), help=f"default: by FILE's suffix, else {first}")
+        _add_output(part, "FILE", "ends in the format's suffix (default: print)")
+
+    return add
 
 
 def _for_tables(part: argparse.ArgumentParser) -> None:
-    _add_folders(part)
-    _add_format(part, tables.FORMATS)
+    _for_text(tables.FORMATS)(part)
     text = "beside the published numbers of TABLE, such as tao2022/table10; what was never run is a hole"
     part.add_argument("--paper", metavar="TABLE", help=text)
     text = "settings for either side instead, such as --rows defense,lambda --columns dataset,arch.width"
@@ -56,21 +61,10 @@ def _for_tables(part: argparse.ArgumentParser) -> None:
     part.add_argument("--metrics", metavar="NAMES", default=metrics, help=f"in such a table (default: {metrics})")
 
 
-def _for_pareto(part: argparse.ArgumentParser) -> None:
-    _add_folders(part)
-    _add_format(part, pareto_text.FORMATS)
-
-
-def _for_runs(part: argparse.ArgumentParser) -> None:
-    _add_folders(part)
-    _add_format(part, runs.FORMATS)
-
-
 def _for_compare(part: argparse.ArgumentParser) -> None:
     part.add_argument("first", metavar="FIRST", help="a defense, such as thrm, or a defense at one λ, thrm:10")
     part.add_argument("second", metavar="SECOND", help="what it is compared with")
-    _add_folders(part)
-    _add_format(part, comparison_text.FORMATS)
+    _for_text(comparison_text.FORMATS)(part)
 
 
 def _for_figures(part: argparse.ArgumentParser) -> None:
@@ -92,46 +86,35 @@ def _for_examples(part: argparse.ArgumentParser) -> None:
     part.add_argument("--count", type=int, default=8, help="how many of each kind (default: 8)")
 
 
+def _texts(
+    formats: Mapping[str, Callable[[Any], str | bytes]],
+    find: Callable[[pandas.DataFrame, argparse.Namespace], Any] = lambda frame, options: frame,
+) -> Callable[[argparse.Namespace], pandas.DataFrame]:
+    """A part that writes what `find` makes of the runs, by that one of `formats` that is asked for."""
+
+    def run(options: argparse.Namespace) -> pandas.DataFrame:
+        form = _format(options, formats)
+        frame = collect(options.folders)
+        _write(formats[form](find(frame, options)), options.output)
+        return frame
+
+    return run
+
+
 def _tables(options: argparse.Namespace) -> pandas.DataFrame:
-    form = _format(options, tables.FORMATS)
-    frame = collect(options.folders)
     if options.paper is not None:
-        text = paper_tables.FORMATS[form](beside_paper(frame, options.paper))
-    elif options.rows or options.columns:
+        return _texts(paper_tables.FORMATS, lambda frame, _: beside_paper(frame, options.paper))(options)
+    if options.rows or options.columns:
         typed = (options.rows, options.columns, options.metrics)
         rows, columns, metrics = ([name for name in names.split(",") if name] for names in typed)
-        text = pivot.FORMATS[form](pivot.pivot(frame, rows, columns, metrics))
-    else:
-        text = tables.FORMATS[form](tables.tradeoff_table(frame))
-    _write(text, options.output)
-    return frame
-
-
-def _runs(options: argparse.Namespace) -> pandas.DataFrame:
-    form = _format(options, runs.FORMATS)
-    frame = collect(options.folders)
-    _write(runs.FORMATS[form](frame), options.output)
-    return frame
-
-
-def _compare(options: argparse.Namespace) -> pandas.DataFrame:
-    form = _format(options, comparison_text.FORMATS)
-    frame = collect(options.folders)
-    _write(comparison_text.FORMATS[form](compare(frame, options.first, options.second)), options.output)
-    return frame
+        return _texts(pivot.FORMATS, lambda frame, _: pivot.pivot(frame, rows, columns, metrics))(options)
+    return _texts(tables.FORMATS, lambda frame, _: tables.tradeoff_table(frame))(options)
 
 
 def _curves(options: argparse.Namespace) -> pandas.DataFrame:
     frame = collect(options.folders)
     name = "tradeoff" if (options.x, options.y) == _TRADEOFF else f"{options.y}-against-{options.x}"
     _save(curves.tradeoff_figure(frame, options.x, options.y, options.paper), _folder(options), name)
-    return frame
-
-
-def _pareto(options: argparse.Namespace) -> pandas.DataFrame:
-    form = _format(options, pareto_text.FORMATS)
-    frame = collect(options.folders)
-    _write(pareto_text.FORMATS[form](fronts(frame)), options.output)
     return frame
 
 
@@ -222,12 +205,23 @@ class Part:
     text: str
 
 
+_PARETO = _texts(pareto_text.FORMATS, lambda frame, _: fronts(frame))
+_COMPARE = _texts(comparison_text.FORMATS, lambda frame, options: compare(frame, options.first, options.second))
+
 PARTS: dict[str, Part] = {
     "tables": Part(_tables, _for_tables, "D, A, F and the risks in percent, defense by λ, mean ± std over seeds"),
-    "runs": Part(_runs, _for_runs, "one row a run, with every setting and metric (csv, json or parquet)"),
+    "runs": Part(
+        _texts(runs.FORMATS),
+        _for_text(runs.FORMATS),
+        "one row a run, with every setting and metric (csv, json or parquet)",
+    ),
     "curves": Part(_curves, _for_curves, "natural against hypocritical risk, one line a defense, λ at the points"),
-    "pareto": Part(_pareto, _for_pareto, "which λ are not dominated, how low each front lies, where they cross"),
-    "compare": Part(_compare, _for_compare, "two methods, cell by cell: over seeds and on single examples"),
+    "pareto": Part(
+        _PARETO,
+        _for_text(pareto_text.FORMATS),
+        "which λ are not dominated, how low each front lies, where they cross",
+    ),
+    "compare": Part(_COMPARE, _for_compare, "two methods, cell by cell: over seeds and on single examples"),
     "targeted": Part(_targeted, _for_figures, "mistakes that can be turned into each class (evaluation=targeted)"),
     "examples": Part(_examples, _for_examples, "pictures of mistakes that a false friend hides"),
 }

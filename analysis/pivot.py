@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis import escaping
-from analysis.cells import SYMBOLS, Estimate
+from analysis.cells import SYMBOLS, Estimate, one_spelling
 from analysis.collect import METRICS
 from hypo.errors import InputError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas
 
 _OPTIONS = ("dataset", "training_data", "arch", "defense", "lambda", "norm", "epsilon", "recipe", "evaluation")
-_NUMBERS = {"lambda": "lambda_value", "epsilon": "epsilon_value"}
+_NUMBERS = ("lambda", "epsilon")
 
 Key = tuple[str, ...]
 
@@ -58,9 +58,8 @@ def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], 
             raise InputError(f"{option}: takes {', '.join(_OPTIONS)}, {single}, got {unknown[0]!r}")
     if unknown := [metric for metric in metrics if metric not in METRICS]:
         raise InputError(f"--metrics: takes {', '.join(METRICS)}, got {unknown[0]!r}")
-    # One number in two spellings is one value: as it was first typed.
-    typed = {key: placed.groupby(value)[key].transform("first") for key, value in _NUMBERS.items()}
-    placed = placed.assign(**{key: texts.fillna(placed[key]) for key, texts in typed.items()})
+    for key in _NUMBERS:
+        placed = one_spelling(placed, key)
     keys = list(dict.fromkeys([*rows, *columns]))
     shown = placed[keys].astype(object).where(placed[keys].notna(), "").astype(str)
 
@@ -99,7 +98,7 @@ def _ranks(placed: pandas.DataFrame, shown: pandas.DataFrame, key: str) -> dict[
     """The order of a setting's values: numbers by value, after what has none, words as they come."""
     values = shown[key]
     if key in _NUMBERS:
-        values = values.loc[placed[_NUMBERS[key]].sort_values(na_position="first", kind="stable").index]
+        values = values.loc[placed[f"{key}_value"].sort_values(na_position="first", kind="stable").index]
     return {value: rank for rank, value in enumerate(values.unique())}
 
 
