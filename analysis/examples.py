@@ -20,24 +20,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
+    from hypo.demonstration import Example
+
 _WRONG, _RIGHT = "#C00000", "#000000"
 _PANEL = 0.95  # inches
-
-
-@dataclass(frozen=True)
-class Example:
-    """One test image and where an attack took it.
-
-    Attributes:
-        clean, perturbed: (channels, height, width) in [0, 1].
-        label, clean_prediction, perturbed_prediction: class names.
-    """
-
-    clean: Tensor
-    perturbed: Tensor
-    label: str
-    clean_prediction: str
-    perturbed_prediction: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +49,7 @@ def examples(run: str | Path, count: int) -> Examples:
 
     from hypo.attacks.adversarial import Adversarial
     from hypo.attacks.hypocritical import Hypocritical
+    from hypo.demonstration import demonstrate
     from hypo.run_directory import RunDirectory, load_model, load_test_data
     from hypo.settings import build
 
@@ -75,30 +62,11 @@ def examples(run: str | Path, count: int) -> Examples:
     table = pandas.read_parquet(table_file)
     images, labels = load_test_data(path)
     classes = build(config["dataset"], "dataset").load().classes
-    threat_model = build(config["threat_model"], "threat_model")
-    evaluation = build(config["evaluation"], "evaluation")
+    attack = (build(config["threat_model"], "threat_model"), build(config["evaluation"], "evaluation"), count)
 
-    def shown(flagged: Any, goal_of: Any) -> tuple[Example, ...]:
-        chosen = torch.from_numpy(flagged.to_numpy().nonzero()[0][: 2 * count])
-        if not len(chosen):
-            return ()
-        goal = evaluation.climbing(goal_of(labels[chosen]))
-        clean = images[chosen]
-        perturbed = evaluation.attack.best(model, clean, goal, threat_model, torch.Generator().manual_seed(0))
-        with torch.no_grad():
-            logits = model(perturbed)
-            before = model(clean).argmax(1)
-        reached = (goal.margin(logits) > 0).nonzero().squeeze(1)[:count]
-        return tuple(
-            Example(
-                clean[index],
-                perturbed[index],
-                classes[int(labels[chosen][index])],
-                classes[int(before[index])],
-                classes[int(logits[index].argmax())],
-            )
-            for index in reached.tolist()
-        )
+    def shown(flagged: pandas.Series, goal_of: Any) -> tuple[Example, ...]:
+        chosen = torch.from_numpy(flagged.to_numpy().nonzero()[0])
+        return demonstrate(model, images[chosen], labels[chosen], classes, goal_of, *attack)
 
     return Examples(
         name=str(config.get("name", path.name)),
@@ -115,6 +83,8 @@ def figure(found: Examples) -> Figure:
     import matplotlib
     from matplotlib.figure import Figure
 
+    from hypo.demonstration import stretch
+
     groups = [
         ("mistakes that a false friend hides", found.hidden),
         ("correct predictions that an adversary breaks", found.broken),
@@ -129,7 +99,7 @@ def figure(found: Examples) -> Figure:
         result.suptitle(plain(textwrap.fill(found.name, int(13 * width))))
         parts = result.subfigures(len(shown), 1, squeeze=False).flatten()
         for part, (title, group) in zip(parts, shown, strict=True):
-            factor = 0.5 / max(float((each.perturbed - each.clean).abs().max()) for each in group)
+            factor = stretch(group)
             part.suptitle(f"{title}; perturbations × {factor:.3g}")
             panels = part.subplots(3, columns, squeeze=False)
             for axes in panels.flatten():

@@ -13,11 +13,13 @@ from torch import nn
 
 from hypo import checks
 from hypo.architectures.normalised import Architecture, Normalised
+from hypo.attacks.hypocritical import Hypocritical
 from hypo.certificates import certified
 from hypo.crafted import Crafted
 from hypo.datasets.images import Dataset, ImageData
 from hypo.defenses.defense import Defense
 from hypo.defenses.none import NoDefense
+from hypo.demonstration import demonstrate, sheet
 from hypo.device import few_threads, resolve
 from hypo.errors import InputError
 from hypo.evaluation import Evaluation, evaluate
@@ -33,12 +35,15 @@ from hypo.trained_once import trained_once
 from hypo.training import train
 from hypo.training_data.training_data import TrainingData
 
+_SHOWN = 6
+"""How many hidden mistakes a run keeps pictures of."""
+
 
 class Observer(Protocol):
     """Who is told how a run is getting on."""
 
     def epoch(self, row: dict[str, float], epochs: int) -> None:
-        """An epoch is over; `row` is its line of the history, `epochs` how many there will be."""
+        """An epoch is over; `row` is its line of the history and its speed, `epochs` how many there will be."""
         ...
 
     def evaluating(self, done: int, total: int) -> None:
@@ -99,7 +104,9 @@ class Experiment:
 
         def after_epoch(checkpoint: dict) -> None:
             directory.save_checkpoint(checkpoint)
-            observer.epoch(checkpoint["history"][-1], self.recipe.epochs)
+            row = checkpoint["history"][-1]
+            speed = self.recipe.images_an_epoch(len(data.train)) / row["seconds"]
+            observer.epoch({**row, "images_per_second": speed}, self.recipe.epochs)
 
         def train_here() -> None:
             crafted = Crafted(directory.path.parent.parent / "crafted", directory.path.name)
@@ -130,11 +137,21 @@ class Experiment:
         attacked = (model, data.test.to(device), data.maximum, self.threat_model, self.evaluation, self.seed)
         flags = evaluate(*attacked, progress=observer.evaluating)
         directory.save_examples(flags)
+        self._show_hidden(model, data, flags, directory)
         targeted = {}
         if self.evaluation.targeted:
             rates = targeted_rates(*attacked, len(data.classes), flags, progress=observer.evaluating)
             targeted = dict(zip(data.classes, rates, strict=True))
         return Findings({**risks(flags), **self._certified(model, flags)}, targeted)
+
+    def _show_hidden(self, model: nn.Module, data: ImageData, flags: Flags, directory: RunDirectory) -> None:
+        device = next(model.buffers()).device
+        hidden = torch.from_numpy(flags.example[~flags.correct & flags.hyp])[: 2 * _SHOWN]
+        images = data.test.images[hidden].to(device).float() / data.maximum
+        labels = data.test.labels[hidden].to(device)
+        attack = (data.classes, Hypocritical, self.threat_model, self.evaluation)
+        if shown := demonstrate(model, images, labels, *attack, count=_SHOWN):
+            directory.save_hidden(sheet(shown))
 
     def _certified(self, model: nn.Module, flags: Flags) -> dict[str, Share]:
         """What holds against every attack; nothing, for a network that gives no such guarantee."""

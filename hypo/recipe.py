@@ -76,6 +76,12 @@ class Recipe:
             weight_decay=self.weight_decay,
         )
 
+    def images_an_epoch(self, available: int) -> int:
+        """How many of the images that there are an epoch trains on, in whole batches."""
+        images = min(available, self.train_limit or available)
+        batch = min(self.batch, images)
+        return images // batch * batch
+
     def build_scheduler(
         self, optimizer: torch.optim.Optimizer, steps_per_epoch: int
     ) -> torch.optim.lr_scheduler.LRScheduler:

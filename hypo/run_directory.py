@@ -147,6 +147,10 @@ class RunDirectory:
         pandas.DataFrame({name: getattr(flags, name) for name in columns}).to_parquet(buffer, index=False)
         self._write("examples.parquet", buffer.getbuffer())
 
+    def save_hidden(self, picture: bytes) -> None:
+        """Write hidden.png, mistakes that a false friend hid; see `demonstration.sheet`."""
+        self._write("hidden.png", picture, durable=False)
+
     def save_result(self, run_id: str, findings: Findings) -> None:
         """Write result.json, which is what makes a run done; so it comes last."""
         result = {"schema": SCHEMA, "run_id": run_id, **findings.as_json()}

@@ -43,7 +43,7 @@ def test_a_run_prints_its_table_and_leaves_its_files(run, tmp_path: Path) -> Non
     assert "epoch 2 of 2" in typed.out
     assert {file.name for file in path.iterdir()} - {".lock"} == {
         *("config.yaml", "environment.json", "status.json", "history.csv", "checkpoint.pt"),
-        *("model.safetensors", "examples.parquet", "result.json"),
+        *("model.safetensors", "examples.parquet", "hidden.png", "result.json"),
     }
     result = json.loads((path / "result.json").read_text())
     examples = pandas.read_parquet(path / "examples.parquet")

@@ -1,0 +1,92 @@
+"""Single images that an attack moved: chosen, kept within the ball, and read back from a sheet."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy
+import pytest
+import torch
+from PIL import Image
+from small_jobs import THRM, Silent, job
+from small_models import small_experiment
+
+from hypo.attacks.hypocritical import Hypocritical
+from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attempt import attempt
+from hypo.datasets.digits import Digits
+from hypo.demonstration import Example, demonstrate, read_sheet, sheet
+from hypo.evaluation import Evaluation
+from hypo.run_directory import load_model, load_test_data
+from hypo.threat_models.linf import Linf
+
+
+class Brightness(torch.nn.Module):
+    """Class 1 where the one pixel is above a half."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        value = images.flatten(1)
+        return torch.cat([0.5 - value, value - 0.5], dim=1)
+
+
+def test_only_images_that_are_reached_are_shown_in_their_order() -> None:
+    pixels = torch.tensor([0.45, 0.1, 0.48, 0.46, 0.49]).view(5, 1, 1, 1)
+    labels = torch.ones(5, dtype=torch.int64)
+    evaluation = Evaluation(ProjectedGradient(steps=5, relative_step=0.5))
+    found = demonstrate(
+        Brightness(), pixels, labels, ["dark", "bright"], Hypocritical, Linf(0.1), evaluation, count=3
+    )
+    assert [float(each.clean) for each in found] == pytest.approx([0.45, 0.48, 0.46])
+    for each in found:
+        assert (each.label, each.clean_prediction, each.perturbed_prediction) == ("bright", "dark", "bright")
+        assert 0.5 < float(each.perturbed) <= float(each.clean) + 0.1 + 1e-6
+
+
+def test_nothing_to_show_is_nothing() -> None:
+    evaluation = Evaluation(ProjectedGradient(steps=5, relative_step=0.5))
+    none = torch.zeros(0, 1, 1, 1), torch.zeros(0, dtype=torch.int64)
+    assert demonstrate(Brightness(), *none, ["a", "b"], Hypocritical, Linf(0.1), evaluation, count=3) == ()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_sheet_has_a_column_an_example_and_says_what_it_shows(tmp_path: Path, channels: int) -> None:
+    clean = torch.full((channels, 2, 4), 0.2)
+    examples = [
+        Example(clean, clean + 0.1, "<cat>", "dog", "<cat>"),
+        Example(clean, clean - 0.05, "λ", "dog", "λ"),
+    ]
+    path = tmp_path / "hidden.png"
+    path.write_bytes(sheet(examples))
+    pixels = numpy.asarray(Image.open(io.BytesIO(path.read_bytes())).convert("RGB"))
+    assert pixels.shape == (6, 8, 3)
+    assert (pixels[:2] == 51).all()
+    assert (pixels[2:4, :4] == 255).all()  # the largest change, to white
+    assert (pixels[2:4, 4:] == 64).all()  # half as much the other way
+    assert (pixels[4:, :4] == 76).all()
+    read = read_sheet(path)
+    assert read.factor == pytest.approx(5)
+    assert [caption.label for caption in read.captions] == ["<cat>", "λ"]
+    assert {caption.clean_prediction for caption in read.captions} == {"dog"}
+
+
+def test_a_run_leaves_pictures_of_its_own_hidden_mistakes(tmp_path: Path) -> None:
+    experiment = small_experiment(
+        THRM,
+        dataset=Digits(),
+        evaluation=Evaluation(ProjectedGradient(steps=3, relative_step=0.5), test_limit=200),
+    )
+    done = job(tmp_path, experiment, dataset="digits")
+    assert attempt(done, Silent()).state == "done"
+    path = done.directory.path
+    read = read_sheet(path / "hidden.png")
+    assert 1 <= len(read.captions) <= 6
+    pixels = torch.from_numpy(numpy.asarray(Image.open(path / "hidden.png")).copy())
+    images, labels = load_test_data(path)
+    model = load_model(path)
+    for column, caption in enumerate(read.captions):
+        shown = pixels[:8, 8 * column : 8 * column + 8] / 255
+        index = int((images[:, 0] - shown).abs().flatten(1).amax(1).argmin())
+        assert torch.allclose(images[index, 0], shown, atol=0.5 / 255 + 1e-6)
+        assert caption.label == caption.perturbed_prediction == str(int(labels[index]))
+        assert caption.clean_prediction == str(int(model(images[index : index + 1]).argmax())) != caption.label
