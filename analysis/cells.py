@@ -78,12 +78,14 @@ class Cell:
 class Block:
     """One experiment: its heading, its settings (the columns of `collect`) and its cells in printed order.
 
-    `heading_but_epsilon` is the same for experiments that differ in ε alone. `trends` has a line for every defense
+    `heading_but_epsilon` is the same for experiments that differ in ε alone. `others` says what other settings set
+    it apart from experiments with the same heading, "" where none does. `trends` has a line for every defense
     with several λ and seeds: what λ does, and how sure that is.
     """
 
     heading: str
     heading_but_epsilon: str
+    others: str
     epsilon_value: float
     settings: dict[str, str]
     cells: tuple[Cell, ...]
@@ -112,7 +114,8 @@ def blocks(frame: pandas.DataFrame) -> list[Block]:
                 for threat in (f"{norm} ε = {key['epsilon']}", norm)
             )
             epsilon = float(runs["epsilon_value"].iloc[0])
-            found.append(Block(heading, but_epsilon, epsilon, key, *_cells_and_trends(runs)))
+            others = differences[settings]
+            found.append(Block(heading, but_epsilon, others, epsilon, key, *_cells_and_trends(runs)))
     return found
 
 

@@ -53,7 +53,7 @@ _SETTINGS = ("dataset", "training_data", "arch", "defense", "lambda", "lambda_va
 _COLUMNS = (*_IDENTITY, *_SETTINGS, "epsilon_value", "recipe", "evaluation", "seed", "settings")
 
 # The C parser is five times as fast, and a thousand configs take the Python one seven seconds.
-_YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def collect(outputs: str | Path | Sequence[str | Path]) -> pandas.DataFrame:
@@ -141,7 +141,7 @@ def _load(path: Path) -> tuple[dict[str, Any], str]:
         text = path.read_text("utf-8")
         if path.suffix == ".yaml":
             # By way of JSON: keys become text, dates too, and an alias to itself is refused.
-            text = json.dumps(yaml.load(text, Loader=_YamlLoader), default=str)
+            text = json.dumps(yaml.load(text, Loader=YAML_LOADER), default=str)
         record = json.loads(text)
     except FileNotFoundError:
         return {}, f"{path.name} is missing"

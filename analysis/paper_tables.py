@@ -34,14 +34,22 @@ def notes(comparison: Comparison) -> list[str]:
     return lines
 
 
+def titles(comparison: Comparison) -> list[str]:
+    """The names of the columns, as Markdown and LaTeX have them."""
+    return [*_titles(comparison), *(_column(key) for key in comparison.columns)]
+
+
+def rows(comparison: Comparison) -> list[list[str]]:
+    """The texts under `titles`."""
+    return [[*_labels(comparison, row), *_cells(comparison, row)] for row in comparison.rows]
+
+
 def markdown(comparison: Comparison) -> str:
     """A heading with what all rows share, the table, and how to read it."""
     lines = [f"### {escaping.markdown(_heading(comparison))}", ""]
-    titles = [*_titles(comparison), *(_column(key) for key in comparison.columns)]
-    lines += [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
-    for row in comparison.rows:
-        cells = [*map(escaping.markdown, _labels(comparison, row)), *_cells(comparison, row, "—")]
-        lines.append(f"| {' | '.join(cells)} |")
+    columns = titles(comparison)
+    lines += [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    lines += [f"| {' | '.join(map(escaping.markdown, row))} |" for row in rows(comparison)]
     return "\n".join([*lines, "", *(f"- {escaping.markdown(note)}" for note in notes(comparison)), ""])
 
 
@@ -64,12 +72,10 @@ def csv(comparison: Comparison) -> str:
 
 def latex(comparison: Comparison) -> str:
     r"""One `tabular` that needs only `\usepackage{booktabs}`."""
-    titles = [*_titles(comparison), *(_column(key) for key in comparison.columns)]
-    lines = [rf"\begin{{tabular}}{{{'l' * len(titles)}}}", r"\toprule"]
-    lines += [" & ".join(map(escaping.latex, titles)) + r" \\", r"\midrule"]
-    for row in comparison.rows:
-        cells = [*_labels(comparison, row), *_cells(comparison, row, "—")]
-        lines.append(" & ".join(map(escaping.latex, cells)) + r" \\")
+    columns = titles(comparison)
+    lines = [rf"\begin{{tabular}}{{{'l' * len(columns)}}}", r"\toprule"]
+    lines += [" & ".join(map(escaping.latex, columns)) + r" \\", r"\midrule"]
+    lines += [" & ".join(map(escaping.latex, row)) + r" \\" for row in rows(comparison)]
     lines += [r"\bottomrule", r"\end{tabular}", "", r"\par\smallskip{\footnotesize"]
     lines += [rf"{escaping.latex(note)}\par" for note in (_heading(comparison), *notes(comparison))]
     return "\n".join([*lines, "}", ""])
@@ -104,8 +110,8 @@ def _column(key: tuple[str, str]) -> str:
     return f"{metric}, {attack}"
 
 
-def _cells(comparison: Comparison, row: ComparedRow, hole: str) -> list[str]:
-    return [_shown(row.pairs[key]) if key in row.pairs else hole for key in comparison.columns]
+def _cells(comparison: Comparison, row: ComparedRow) -> list[str]:
+    return [_shown(row.pairs[key]) if key in row.pairs else "—" for key in comparison.columns]
 
 
 def _shown(pair: Pair) -> str:

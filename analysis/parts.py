@@ -80,6 +80,11 @@ def _for_curves(part: argparse.ArgumentParser) -> None:
     part.add_argument("--paper", metavar="TABLE", help="draw a published table behind it, such as tao2022/table10")
 
 
+def _for_report(part: argparse.ArgumentParser) -> None:
+    _add_folders(part)
+    _add_output(part, "DIR", "default: report in the first folder, or in the outputs above it")
+
+
 def _for_examples(part: argparse.ArgumentParser) -> None:
     part.add_argument("directory", type=Path, metavar="RUN", help="one run directory")
     _add_output(part, "FILE", "default: RUN/examples.png")
@@ -126,6 +131,14 @@ def _targeted(options: argparse.Namespace) -> pandas.DataFrame:
     write_whole(path, rates.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
     print(path)
     _save(targeted.figure(rates), folder, "targeted")
+    return frame
+
+
+def _report(options: argparse.Namespace) -> pandas.DataFrame:
+    from analysis.report.write import write_report
+
+    frame = collect(options.folders)
+    print(write_report(frame, options.output or _home(options.folders[0]) / "report"))
     return frame
 
 
@@ -223,5 +236,6 @@ PARTS: dict[str, Part] = {
     ),
     "compare": Part(_COMPARE, _for_compare, "two methods, cell by cell: over seeds and on single examples"),
     "targeted": Part(_targeted, _for_figures, "mistakes that can be turned into each class (evaluation=targeted)"),
+    "report": Part(_report, _for_report, "a folder of pages to look at in a browser, without a network"),
     "examples": Part(_examples, _for_examples, "pictures of mistakes that a false friend hides"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,11 @@ class PublishedRow:
     setting: Mapping[str, str]
     figures: dict[tuple[str, str], Figure] = field(default_factory=dict)
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The experiment that it is in: everything but the defense and its λ."""
+        return tuple(text for key, text in self.setting.items() if key not in ("defense", "lambda"))
+
     def matches(self, run: Mapping[str, Any]) -> bool:
         """Whether `run` (a row of `collect`) is this experiment, whatever its evaluation and its recipe."""
         setting = self.setting
@@ -67,19 +73,23 @@ class PublishedRow:
         return all(not text or abs(run[key] - checks.number(key, text)) < 1e-9 for key, text in numbers)
 
 
+def names() -> list[str]:
+    """The published tables, in their order, without the figures that repeat one."""
+    return sorted({f"tao2022/table{line['table']}" for line in _lines()}, key=lambda name: (len(name), name))
+
+
 def table(name: str) -> list[PublishedRow]:
     """The rows of `name`, such as tao2022/table10, in the paper's order.
 
     Raises:
         InputError: when there are no published numbers of that name.
     """
-    with _FILE.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
+    lines = _lines()
     known = {f"tao2022/table{line['table']}": line["table"] for line in lines}
     known |= {f"tao2022/{figure}": known[f"tao2022/{same}"] for figure, same in _SAME.items()}
     if name not in known:
-        names = ", ".join(sorted(known, key=lambda text: (text[8], len(text), text)))
-        raise InputError(f"--paper: takes one of {names}, got {name!r}")
+        choices = ", ".join(sorted(known, key=lambda text: (text[8], len(text), text)))
+        raise InputError(f"--paper: takes one of {choices}, got {name!r}")
     rows: dict[tuple[str, ...], PublishedRow] = {}
     keys = ("dataset", "arch", "norm", "eps", "data", "defense", "lambda")
     for line in lines:
@@ -107,6 +117,13 @@ def curves(name: str, x: str = "R_nat", y: str = "R_hyp_minus") -> dict[str, lis
     if not lines:
         raise InputError(f"--paper: {name} has no curve of {y} against {x} over λ")
     return {defense: [point[1:] for point in sorted(points)] for defense, points in lines.items()}
+
+
+@cache
+def _lines() -> list[dict[str, str]]:
+    """The file, read once."""
+    with _FILE.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def attack_of(run: Mapping[str, Any]) -> str:

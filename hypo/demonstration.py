@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hypo.attacks.goal import Goal
@@ -103,18 +104,28 @@ def stretch(examples: Sequence[Example]) -> float:
 def sheet(examples: Sequence[Example]) -> bytes:
     """A PNG picture with a column for each of the examples, at least one: clean, perturbation, perturbed.
 
-    One pixel is one pixel. Perturbations are stretched by one factor around mid-grey, which is no change. The
-    captions are in the file, for `read_sheet`.
+    One pixel is one pixel, with a white one between two images. Perturbations are stretched by one factor around
+    mid-grey, which is no change. The captions are in the file, for `read_sheet`.
     """
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
     factor = stretch(examples)
-    columns = [
-        torch.cat([each.clean, 0.5 + factor * (each.perturbed - each.clean), each.perturbed], dim=1)
-        for each in examples
+    clean, perturbed = ([each.clean for each in examples], [each.perturbed for each in examples])
+    changes = [0.5 + factor * (after - before) for before, after in zip(clean, perturbed, strict=True)]
+    # Images of one size side by side, with a white line after each, but the last.
+    framed = [
+        torch.cat([F.pad(image, (0, 1, 0, 1), value=1.0) for image in row], dim=2)
+        for row in (clean, changes, perturbed)
     ]
-    pixels = (255 * torch.cat(columns, dim=2)).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
+    pixels = (
+        (255 * torch.cat(framed, dim=1)[:, :-1, :-1])
+        .round()
+        .clamp(0, 255)
+        .to(torch.uint8)
+        .permute(1, 2, 0)
+        .numpy()
+    )
     captions = [
         {"label": each.label, "clean": each.clean_prediction, "perturbed": each.perturbed_prediction}
         for each in examples

@@ -35,7 +35,7 @@ from hypo.trained_once import trained_once
 from hypo.training import train
 from hypo.training_data.training_data import TrainingData
 
-_SHOWN = 6
+_SHOWN = 4
 """How many hidden mistakes a run keeps pictures of."""
 
 

@@ -1,0 +1,96 @@
+"""The report's charts as Vega-Lite specifications; their data come from the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from analysis.cells import SYMBOLS
+from analysis.lines import METRICS
+
+if TYPE_CHECKING:
+    import altair
+
+_HEIGHT = 340
+_SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
+
+
+def specifications(defenses: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Every chart by the name under which a page asks for it; `defenses` fixes who has which colour and shape."""
+    tradeoffs = {"tradeoff": "R_hyp_minus", "adversarial": "R_adv_plus"}
+    return {
+        **{name: _specification(_tradeoff("R_nat", y, defenses)) for name, y in tradeoffs.items()},
+        "lambda": _specification(_tradeoff("lambda_value", "R_hyp_minus", defenses)),
+        "loss": _specification(_history(["loss"], "loss")),
+        "accuracy": _specification(_history(["clean_accuracy", "perturbed_accuracy"], "training accuracy (%)")),
+        "learning_rate": _specification(_history(["learning_rate"], "learning rate")),
+    }
+
+
+def _specification(chart: altair.LayerChart | altair.Chart) -> dict[str, Any]:
+    found: dict[str, Any] = chart.to_dict()
+    return found
+
+
+def _tradeoff(x: str, y: str, defenses: Sequence[str]) -> altair.LayerChart:
+    """Two metrics of the experiment that is chosen: published lines, means over seeds, and every run."""
+    import altair as alt
+
+    over_lambda = x == "lambda_value"
+    experiment = alt.param(name="experiment", value=0)
+    scale = alt.Scale(type="symlog", constant=1) if over_lambda else alt.Scale(zero=False, nice=True, padding=14)
+    title = "λ" if over_lambda else f"{METRICS[x]} (%)"
+    axis = alt.Axis(values=[0, 1, 5, 10, 20, 40, 100]) if over_lambda else alt.Axis(tickCount=8)
+    at_x = alt.X(x, type="quantitative", scale=scale, title=title, axis=axis)
+    at_y = alt.Y(y, type="quantitative", scale=alt.Scale(zero=False, padding=14), title=f"{METRICS[y]} (%)")
+    legend = alt.Legend(title=None, orient="bottom", symbolOpacity=1)
+    color = alt.Color("defense:N", scale=alt.Scale(domain=list(defenses)), legend=legend)
+    shape = alt.Shape("defense:N", scale=alt.Scale(domain=list(defenses), range=list(_SHAPES)), legend=legend)
+
+    def of(name: str) -> altair.Chart:
+        chosen = alt.Chart(alt.NamedData(name)).transform_filter("datum.experiment == experiment")
+        wanted = "isValid(datum.lambda_value)" if over_lambda else f"isValid(datum.{x}) && isValid(datum.{y})"
+        return chosen.transform_filter(wanted)
+
+    metrics = [alt.Tooltip(f"{name}:Q", title=symbol, format=".2f") for name, symbol in SYMBOLS.items()]
+    where = [alt.Tooltip("defense:N"), alt.Tooltip("lambda:N", title="λ")]
+    about_run = [*where, alt.Tooltip("seed:N"), *metrics, alt.Tooltip("run_id:N", title="run")]
+    about_cell = [
+        *where,
+        alt.Tooltip("n:N"),
+        *(alt.Tooltip(f"{name}_shown:N", title=symbol) for name, symbol in SYMBOLS.items()),
+    ]
+    published = of("published").mark_line(strokeWidth=6, opacity=0.22, strokeCap="round")
+    means, runs = of("cells"), of("runs")
+    error = alt.Y(f"{y}_low:Q", title=f"{METRICS[y]} (%)")
+    layers = [
+        published.encode(at_x, at_y, color, order="lambda_value:Q", detail=["defense:N", "table:N"]),
+        means.mark_rule(opacity=0.45).encode(at_x, error, alt.Y2(f"{y}_high"), color),
+        means.mark_line().encode(at_x, at_y, color, order="lambda_value:Q"),
+        means.mark_point(filled=True, size=90, opacity=1).encode(at_x, at_y, color, shape, tooltip=about_cell),
+        # On top: of a single seed it is the run that is to be read and opened.
+        runs.mark_point(filled=True, size=45, opacity=0.35, cursor="pointer").encode(
+            at_x, at_y, color, shape, href="page:N", tooltip=about_run
+        ),
+    ]
+    if not over_lambda:
+        text = means.mark_text(align="left", dx=7, dy=-6, fontSize=10)
+        layers.append(text.encode(at_x, at_y, color, text="lambda:N"))
+    return alt.layer(*layers).add_params(experiment).properties(width="container", height=_HEIGHT)
+
+
+def _history(columns: list[str], title: str) -> altair.LayerChart:
+    """Columns of history.csv against the epoch."""
+    import altair as alt
+
+    base = alt.Chart(alt.NamedData("history")).transform_fold([*columns], ["quantity", "value"])
+    base = base.transform_filter("isValid(datum.value)")
+    legend = alt.Legend(title=None, orient="bottom") if len(columns) > 1 else None
+    dash = alt.StrokeDash("quantity:N", sort=None, legend=legend)
+    color = alt.Color("quantity:N", sort=None, legend=legend)
+    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1))
+    y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False))
+    tooltip = [alt.Tooltip("epoch:Q"), alt.Tooltip("quantity:N"), alt.Tooltip("value:Q", format=".4g")]
+    line = base.mark_line().encode(x, y, color, dash)
+    points = base.mark_point(filled=True, size=18).encode(x, y, color, tooltip=tooltip)
+    return alt.layer(line, points).properties(width="container", height=200)

@@ -1,0 +1,149 @@
+"""What the report says, as plain data: experiments with their cells and runs, and the paper beside them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analysis import published
+from analysis.beside_paper import Comparison, beside_paper
+from analysis.cells import SYMBOLS, Block, Cell, Estimate, blocks, unplaced
+
+if TYPE_CHECKING:
+    import pandas
+
+CHOICES = {
+    "dataset": "data set",
+    "training_data": "training data",
+    "arch": "architecture",
+    "norm": "norm",
+    "epsilon": "ε",
+    "others": "other settings",
+}
+"""By what an experiment is chosen, and how the page calls it."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One block of `cells.blocks`, with a value for each of CHOICES."""
+
+    block: Block
+    choices: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything on the first page.
+
+    Attributes:
+        charts: the data sets of the charts by name, lists of records; percent.
+        runs: one record a run, done or not, with the page that it has.
+        comparisons: every published table that has a row of which we have runs, cut to these rows.
+    """
+
+    experiments: tuple[Experiment, ...]
+    charts: dict[str, list[dict[str, Any]]]
+    runs: tuple[dict[str, Any], ...]
+    comparisons: tuple[Comparison, ...]
+    unplaced: tuple[str, ...]
+
+    @property
+    def defenses(self) -> list[str]:
+        """Every method that has a cell, as it is called there, or a published line."""
+        return list(dict.fromkeys(row["defense"] for name in ("cells", "published") for row in self.charts[name]))
+
+    @property
+    def missing(self) -> list[dict[str, Any]]:
+        """The runs without a result."""
+        return [run for run in self.runs if run["state"] != "done"]
+
+
+def contents(frame: pandas.DataFrame) -> Contents:
+    """What the report says about the runs of `frame` (from `collect`)."""
+    experiments = tuple(_experiment(block) for block in blocks(frame))
+    runs = tuple(_run(index, row) for index, row in enumerate(frame.to_dict("records")))
+    by_directory = {run["directory"]: run for run in runs}
+    charts: dict[str, list[dict[str, Any]]] = {"cells": [], "runs": [], "published": []}
+    for number, experiment in enumerate(experiments):
+        for cell in experiment.block.cells:
+            where = {"experiment": number, "defense": cell.defense, "lambda": cell.lambda_}
+            where["lambda_value"] = _number(cell.lambda_value)
+            charts["cells"].append({**where, "n": cell.seeds, **_metrics(cell)})
+            for directory in cell.done:
+                run = by_directory[directory]
+                run["experiment"], run["label"] = number, cell.defense
+                shown = {key: run[key] for key in ("seed", "run_id", "page", *SYMBOLS)}
+                charts["runs"].append({**where, **shown})
+        charts["published"] += _published(number, experiment.block, frame)
+    return Contents(experiments, charts, runs, tuple(_comparisons(frame)), tuple(unplaced(frame)))
+
+
+def shown(estimate: Estimate) -> str:
+    """Mean ± std, "—" where there is nothing."""
+    if not estimate.n:
+        return "—"
+    return f"{estimate.mean:.2f}" if math.isnan(estimate.std) else f"{estimate.mean:.2f} ± {estimate.std:.2f}"
+
+
+def _experiment(block: Block) -> Experiment:
+    settings = {key: block.settings[key] for key in CHOICES if key != "others"}
+    return Experiment(block, {**settings, "others": block.others or "—"})
+
+
+def _run(index: int, row: Mapping[Hashable, Any]) -> dict[str, Any]:
+    """A row of `collect`, its metrics in percent, and the name of its page."""
+    # A run id comes from a file: only a plain one names another file.
+    page = row["run_id"] if re.fullmatch(r"\w{1,64}", row["run_id"]) else f"run-{index}"
+    metrics = {name: _number(100 * row[name]) for name in SYMBOLS}
+    seed = None if row["seed"] is None or row["seed"] != row["seed"] else int(row["seed"])
+    return {
+        **{str(key): value for key, value in row.items()},
+        **metrics,
+        "seed": seed,
+        "label": row["defense"],
+        "page": f"pages/{page}.html",
+    }
+
+
+def _metrics(cell: Cell) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in SYMBOLS:
+        estimate = cell.estimates[name]
+        mean, std = _number(estimate.mean), 0.0 if math.isnan(estimate.std) else estimate.std
+        found |= {name: mean, f"{name}_shown": shown(estimate)}
+        if mean is not None:
+            found |= {f"{name}_low": _number(mean - std), f"{name}_high": _number(mean + std)}
+    return found
+
+
+def _published(number: int, block: Block, frame: pandas.DataFrame) -> list[dict[str, Any]]:
+    """The published points of every table that describes this experiment, whichever of its λ we have."""
+    ours = frame[frame["settings"] == block.settings["settings"]].to_dict("records")
+    found = []
+    for name in published.names():
+        rows = [row for row in published.table(name) if row.setting["lambda"]]
+        places = {row.place for row in rows if any(row.matches(run) for run in ours)}
+        for row in rows:
+            values = {metric: figure.mean for (_, metric), figure in row.figures.items()}
+            if row.place in places:
+                where = {"experiment": number, "defense": row.setting["defense"], "table": name}
+                found.append({**where, "lambda_value": float(row.setting["lambda"]), **values})
+    return found
+
+
+def _comparisons(frame: pandas.DataFrame) -> list[Comparison]:
+    found = []
+    for name in published.names():
+        comparison = beside_paper(frame, name)
+        rows = tuple(row for row in comparison.rows if any(pair.ours for pair in row.pairs.values()))
+        if rows:
+            found.append(Comparison(name, rows, comparison.unmatched))
+    return found
+
+
+def _number(value: float) -> float | None:
+    """As JSON takes it: NaN is None, and five digits are enough for a page."""
+    return None if math.isnan(value) else round(float(value), 5)

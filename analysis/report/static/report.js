@@ -1,0 +1,147 @@
+"use strict";
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const views = [];
+let experiment = 0;
+
+// Okabe and Ito's colours, those that show on the ground they are on.
+const PALETTES = {
+  light: ["#0072B2", "#D55E00", "#007A5E", "#A3477F", "#000000", "#8A6D00", "#56707F"],
+  dark: ["#56B4E9", "#E69F00", "#2FC79A", "#E391C0", "#F0F0F0", "#F0E442", "#9DB4C0"],
+};
+
+function theme() {
+  const style = getComputedStyle(document.documentElement);
+  const [text, line] = ["--text", "--line"].map((name) => style.getPropertyValue(name).trim());
+  const words = { labelColor: text, titleColor: text, titleFontWeight: "normal" };
+  return {
+    background: "transparent",
+    view: { stroke: "transparent" },
+    axis: { ...words, gridColor: line, domainColor: line, tickColor: line },
+    legend: words,
+    range: { category: PALETTES[dark.matches ? "dark" : "light"] },
+  };
+}
+
+function records(columns) {
+  const names = Object.keys(columns);
+  const row = (at) => ({ epoch: at + 1, ...Object.fromEntries(names.map((name) => [name, columns[name][at]])) });
+  return columns.loss.map((_, at) => row(at));
+}
+
+async function unpack() {
+  const packed = Uint8Array.from(atob(VEGA), (character) => character.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.textContent = await new Response(stream).text();
+  document.head.append(script);
+}
+
+async function draw() {
+  views.splice(0).forEach((view) => view.finalize());
+  for (const place of document.querySelectorAll("[data-chart]")) {
+    const spec = { ...CHARTS[place.dataset.chart], datasets: DATA.charts ?? { history: records(DATA.history) } };
+    const options = {
+      actions: false,
+      renderer: "svg",
+      logLevel: 1, // errors: an experiment that was never published has an empty line, which is worth no warning
+      config: theme(),
+      tooltip: { theme: dark.matches ? "dark" : "light" },
+    };
+    const { view } = await vegaEmbed(place, spec, options);
+    views.push(view);
+    await show(view);
+    reachable(place);
+  }
+  document.documentElement.dataset.drawn = "yes";
+}
+
+async function show(view) {
+  if (DATA.charts) await view.signal("experiment", experiment).runAsync();
+}
+
+// Points can be reached with the tab key: focus shows what hovering shows, Enter does what a click does.
+function reachable(place) {
+  for (const point of place.querySelectorAll(".mark-symbol.role-mark path[aria-label]")) {
+    point.tabIndex = 0;
+    const send = (name) => {
+      const { x, y, width, height } = point.getBoundingClientRect();
+      const where = { bubbles: true, clientX: x + width / 2, clientY: y + height / 2 };
+      point.dispatchEvent(new PointerEvent(name, where));
+    };
+    point.onfocus = () => ["pointerover", "pointermove", "mouseover", "mousemove"].forEach(send);
+    point.onblur = () => ["pointerout", "mouseout"].forEach(send);
+    point.onkeydown = (event) => {
+      if (event.key === "Enter") send("click");
+    };
+  }
+}
+
+// A choice that no experiment has beside the choices before it gives way to one that some has.
+function choose() {
+  const selects = [...document.querySelectorAll(".choices select")];
+  let left = DATA.experiments.map((choices, index) => ({ choices, index }));
+  for (const select of selects) {
+    const possible = new Set(left.map(({ choices }) => choices[select.name]));
+    for (const option of select.options) option.disabled = option.hidden = !possible.has(option.value);
+    if (!possible.has(select.value)) select.value = [...select.options].find((option) => !option.disabled).value;
+    left = left.filter(({ choices }) => choices[select.name] === select.value);
+  }
+  experiment = left[0].index;
+  for (const part of document.querySelectorAll("[data-experiment]")) {
+    part.hidden = Number(part.dataset.experiment) !== experiment;
+  }
+  document.getElementById("chosen").textContent = document.querySelector(
+    `[data-experiment="${experiment}"] caption`,
+  ).textContent;
+}
+
+function sortable(table) {
+  table.querySelectorAll("thead th").forEach((heading, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...heading.childNodes);
+    heading.append(button);
+    button.onclick = () => {
+      const up = heading.ariaSort !== "ascending";
+      for (const other of table.querySelectorAll("thead th")) other.ariaSort = null;
+      heading.ariaSort = up ? "ascending" : "descending";
+      const rows = [...table.tBodies[0].rows].map((row) => ({ row, key: key(row.cells[column]) }));
+      rows.sort((a, b) => compare(a.key, b.key, up ? 1 : -1));
+      table.tBodies[0].append(...rows.map(({ row }) => row));
+    };
+  });
+}
+
+function key(cell) {
+  const text = (cell.dataset.value ?? cell.textContent).trim();
+  const number = Number.parseFloat(text);
+  return text === "" || text === "—" ? null : Number.isNaN(number) || cell.querySelector("a") ? text : number;
+}
+
+// What is empty comes last either way.
+function compare(a, b, sign) {
+  if (a === null || b === null) return (a === null) - (b === null);
+  if (typeof a === "number" && typeof b === "number") return sign * (a - b);
+  return sign * String(a).localeCompare(String(b), undefined, { numeric: true });
+}
+
+document.querySelectorAll("table.sortable").forEach(sortable);
+if (document.querySelector(".choices")) {
+  choose();
+  document.querySelector(".choices").onchange = async () => {
+    choose();
+    for (const view of views) await show(view);
+    document.querySelectorAll("[data-chart]").forEach(reachable);
+  };
+}
+for (const table of document.querySelectorAll("[data-common]")) {
+  for (const pair of COMMON[table.dataset.common]) {
+    const row = table.insertRow();
+    row.append(document.createElement("th"));
+    row.insertCell();
+    pair.forEach((text, column) => (row.cells[column].textContent = text));
+  }
+}
+unpack().then(draw);
+dark.addEventListener("change", draw);

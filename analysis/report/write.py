@@ -1,0 +1,122 @@
+"""The folder: a first page, a page for every run, and the scripts that draw them, all in relative files."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis import paper_tables
+from analysis.cells import SYMBOLS
+from analysis.files import write_whole
+from analysis.report.charts import specifications
+from analysis.report.contents import CHOICES, Contents, contents, shown
+from analysis.report.run_page import RunPage, run_page
+from analysis.tables import UNITS
+from hypo.errors import InputError
+
+if TYPE_CHECKING:
+    import jinja2
+    import pandas
+
+Pair = tuple[str, str]
+
+_HERE = Path(__file__).parent
+_STATES = ("done", "running", "queued", "interrupted", "failed", "missing", "unreadable")
+
+
+def write_report(frame: pandas.DataFrame, folder: Path) -> Path:
+    """Write the report on the runs of `frame` (from `collect`) and return its first page.
+
+    Raises:
+        InputError: `folder` cannot be written.
+    """
+    for each in (folder, folder / "pages", folder / "assets"):
+        try:
+            each.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"-o {folder}: cannot be made a folder: {error.strerror}") from error
+    found = contents(frame)
+    specs = f"const CHARTS = {json.dumps(specifications(found.defenses))};\n"
+    pages = [run_page(Path(run["directory"])) for run in found.runs]
+    common = {name: _common([getattr(page, name) for page in pages]) for name in ("settings", "environment")}
+    write_whole(folder / "assets" / "vega.js", _vega().encode())
+    write_whole(folder / "assets" / "charts.js", specs.encode())
+    write_whole(folder / "assets" / "common.js", f"const COMMON = {json.dumps(common)};\n".encode())
+    for name in ("report.css", "report.js"):
+        write_whole(folder / "assets" / name, (_HERE / "static" / name).read_bytes())
+    for run, page in zip(found.runs, pages, strict=True):
+        path = folder / run["page"]
+        picture = path.with_suffix(".webp")
+        if page.picture is not None:
+            write_whole(picture, page.picture)
+        write_whole(path, _run_html(run, page, common, picture.name).encode())
+    first = folder / "index.html"
+    write_whole(first, _index_html(found).encode())
+    return first
+
+
+def _index_html(found: Contents) -> str:
+    states = Counter(run["state"] for run in found.runs)
+    options = {
+        key: list(dict.fromkeys(experiment.choices[key] for experiment in found.experiments)) for key in CHOICES
+    }
+    return _template("index.html").render(
+        found=found,
+        states=[(state, states[state]) for state in _STATES if states[state]],
+        choices=[(key, title, options[key]) for key, title in CHOICES.items()],
+        symbols=SYMBOLS,
+        shown=shown,
+        units=UNITS,
+        papers=[
+            (each.name, paper_tables.titles(each), paper_tables.rows(each), paper_tables.notes(each))
+            for each in found.comparisons
+        ],
+        data={"experiments": [each.choices for each in found.experiments], "charts": found.charts},
+    )
+
+
+def _run_html(run: dict[str, Any], page: RunPage, common: dict[str, list[Pair]], picture: str) -> str:
+    own = {name: [pair for pair in getattr(page, name) if pair not in shared] for name, shared in common.items()}
+    data = {"history": page.history}
+    return _template("run.html").render(run=run, page=page, own=own, picture=picture, data=data)
+
+
+def _common(pages: Sequence[Sequence[Pair]]) -> list[Pair]:
+    """What every run has, in the order of the first: it is kept once, so that a report of many stays small."""
+    first, *others = pages
+    shared = set(first).intersection(*others)
+    return [pair for pair in first if pair in shared]
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _template(name: str) -> jinja2.Template:
+    return _environment().get_template(name)
+
+
+def _vega() -> str:
+    """Vega, Vega-Lite and Vega-Embed in one script that loads nothing from elsewhere; gzip halves the report."""
+    import altair
+    import vl_convert
+
+    major, minor, *_ = altair.SCHEMA_VERSION.removeprefix("v").split(".")
+    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", vl_version=f"{major}.{minor}")
+    packed = base64.b64encode(gzip.compress(script.encode(), mtime=0)).decode()
+    return f'const VEGA = "{packed}";\n'

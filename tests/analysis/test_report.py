@@ -1,0 +1,126 @@
+"""The report's files: what they say, that text from a config stays text, and how large they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from fake_report import add_files, make_outputs
+from fake_runs import make_run
+
+from analysis.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a report on fake runs."""
+    home = tmp_path_factory.mktemp("report")
+    assert main(["report", str(make_outputs(home / "outputs")), "-o", str(home / "report")]) == 1
+    return home / "report"
+
+
+def data(page: Path) -> dict:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text())
+    assert found
+    return json.loads(found[1])
+
+
+def test_the_first_page_says_what_was_run_and_what_is_missing(report: Path) -> None:
+    text = report.joinpath("index.html").read_text()
+    assert "15 runs:" in text
+    assert "14 done, 1 failed" in " ".join(text.split())
+    assert "diverged: &lt;b&gt;loss&lt;/b&gt; is nan" in text
+    assert "python -m hypo.run defense=trades lambda=1000 seed=0" in text
+
+
+def test_the_charts_have_a_point_a_run_and_a_mean_a_cell(report: Path) -> None:
+    found = data(report / "index.html")
+    assert [each["epsilon"] for each in found["experiments"]] == ["0.1", "0.2"]
+    charts = found["charts"]
+    assert len(charts["runs"]) == 14
+    cell = next(each for each in charts["cells"] if (each["defense"], each["lambda"]) == ("thrm", "10"))
+    assert cell["R_nat"] == pytest.approx(5.05)
+    assert cell["R_nat_shown"] == "5.05 ± 0.07"
+    assert cell["R_hyp_minus_low"] == pytest.approx(79.5 - 0.7071, abs=1e-3)
+    assert {each["experiment"] for each in charts["runs"] if each["R_nat"] == 11} == {1}
+
+
+def test_nothing_is_loaded_from_elsewhere(report: Path) -> None:
+    for page in report.rglob("*.html"):
+        for link in re.findall(r'(?:src|href)="([^"#]+)', page.read_text()):
+            assert link == "data:," or (page.parent / link).exists(), link
+
+
+def test_text_from_a_config_stays_text(report: Path) -> None:
+    for page in report.rglob("*.html"):
+        scripts = re.findall(r"<script[^>]*>", page.read_text())
+        assert len(scripts) in (4, 5), page
+        assert "<b>loss" not in page.read_text()
+
+
+def test_a_run_id_that_is_no_file_name_gets_a_page_of_its_own(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "outputs")
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(re.sub("run_id: .*", "run_id: ../../escaped", config))
+    assert main(["report", str(tmp_path / "outputs"), "-o", str(tmp_path / "report")]) == 0
+    assert [page.name for page in (tmp_path / "report" / "pages").iterdir()] == ["run-0.html"]
+
+
+def test_a_runs_page_has_settings_environment_attempts_history_and_pictures(report: Path) -> None:
+    page = next(page for page in (report / "pages").glob("*.html") if "thrm_lambda10-s1" in page.read_text())
+    text = page.read_text()
+    for said in ("lambda<td>10", "node-7", "stretched 15.9 times", "dog</span> → cat"):
+        assert said in text
+    assert page.with_suffix(".webp").read_bytes()[8:12] == b"WEBP"
+    shared = (report / "assets" / "common.js").read_text()
+    assert '["recipe.epochs", "40"]' in shared
+    history = data(page)["history"]
+    assert history["loss"] == pytest.approx([1, 0.5, 0.3333, 0.25, 0.2])
+    assert history["clean_accuracy"][:2] == [50, 75]
+    assert history["perturbed_accuracy"] == [None] * 5
+
+
+@pytest.mark.parametrize("name", ["status.json", "result.json", "environment.json", "history.csv", "hidden.png"])
+def test_a_broken_file_costs_its_part_of_the_page_only(tmp_path: Path, name: str) -> None:
+    run = make_run(tmp_path / "outputs")
+    add_files(run)
+    (run / name).write_bytes(b"\xff{[")
+    assert main(["report", str(tmp_path / "outputs"), "-o", str(tmp_path / "report")]) in (0, 1)
+    (page,) = (tmp_path / "report" / "pages").glob("*.html")
+    assert "Settings" in page.read_text()
+
+
+def test_published_rows_stand_beside_ours(tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    config = {
+        "dataset": {"name": "cifar10"},
+        "arch": {"name": "resnet18", "width": 64},
+        "threat_model": {"name": "linf", "epsilon": "8/255"},
+    }
+    make_run(outputs, "thrm", 10, epsilon="8/255", config=config)
+    assert main(["report", str(outputs), "-o", str(tmp_path / "report")]) == 0
+    text = (tmp_path / "report" / "index.html").read_text()
+    assert "tao2022/table10" in text
+    published = data(tmp_path / "report" / "index.html")["charts"]["published"]
+    lambdas = {each["lambda_value"] for each in published if each["defense"] == "thrm"}
+    assert lambdas >= {1, 10, 100}
+
+
+def test_a_report_of_two_hundred_runs_is_under_three_megabytes(tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    settings = {"recipe": {f"setting_{number}": "some value" for number in range(40)}}
+    for number in range(200):
+        run = make_run(outputs, "thrm", number // 5, number % 5, config=settings)
+        add_files(run, epochs=110, size=32, channels=3)
+    assert main(["report", str(outputs), "-o", str(tmp_path / "report")]) == 0
+    size = sum(file.stat().st_size for file in (tmp_path / "report").rglob("*") if file.is_file())
+    assert size < 3e6
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(tmp_path / "outputs")
+    (tmp_path / "taken").write_text("")
+    assert main(["report", str(tmp_path / "outputs"), "-o", str(tmp_path / "taken")]) == 2
+    assert "taken: cannot be made a folder" in capsys.readouterr().err

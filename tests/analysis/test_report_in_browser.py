@@ -1,0 +1,184 @@
+"""The report as its readers have it: opened in headless Chromium, chosen from, hovered, sorted, typed at.
+
+`HYPO_SCREENSHOT_OF=outputs HYPO_SCREENSHOT=docs/report.png pytest tests/analysis/test_report_in_browser.py` also
+takes the picture in the README, of real runs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fake_report import make_outputs
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from analysis.__main__ import main
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DRIVER = shutil.which("chromedriver")
+
+pytestmark = [
+    pytest.mark.skipif(not (BROWSER and DRIVER), reason="needs chromium and its driver"),
+    pytest.mark.xdist_group("browser"),
+]
+
+
+@pytest.fixture(scope="module")
+def first_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    home = tmp_path_factory.mktemp("report")
+    assert main(["report", str(make_outputs(home / "outputs")), "-o", str(home / "report")]) == 1
+    return (home / "report" / "index.html").as_uri()
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,1300"):
+        options.add_argument(argument)
+    options.binary_location = str(BROWSER)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def browser(started: webdriver.Chrome, first_page: str) -> Iterator[webdriver.Chrome]:
+    """At the first page, drawn; afterwards nothing may have been logged."""
+    go(started, first_page)
+    yield started
+    assert started.get_log("browser") == []
+
+
+def go(browser: webdriver.Chrome, address: str) -> None:
+    browser.get(address)
+    drawn(browser)
+
+
+def drawn(browser: webdriver.Chrome) -> None:
+    wait(browser, lambda: browser.execute_script("return document.documentElement.dataset.drawn") == "yes")
+
+
+def wait(browser: webdriver.Chrome, condition: Callable[[], object]) -> None:
+    WebDriverWait(browser, 30).until(lambda _: condition())
+
+
+def points(browser: webdriver.Chrome, chart: str = "tradeoff") -> list[WebElement]:
+    """The points of means, then those of single runs."""
+    return browser.find_elements(By.CSS_SELECTOR, f"#{chart} .mark-symbol.role-mark path")
+
+
+def tooltip(browser: webdriver.Chrome) -> str:
+    return browser.find_element(By.ID, "vg-tooltip-element").text
+
+
+def column(browser: webdriver.Chrome, number: int) -> list[str]:
+    rows = browser.find_elements(By.CSS_SELECTOR, "#runs tbody tr")
+    return [row.find_elements(By.TAG_NAME, "td")[number].text for row in rows]
+
+
+def test_it_opens_with_a_point_a_run_and_a_mean_a_cell(browser: webdriver.Chrome) -> None:
+    assert browser.title == "Hypocritical risk: report"  # a run whose name is a script has not changed it
+    assert len(points(browser)) == 13 + 7
+    assert "digits, mlp, ℓ∞ ε = 0.1" in browser.find_element(By.ID, "chosen").text
+
+
+def test_choosing_shows_another_experiment(browser: webdriver.Chrome) -> None:
+    Select(browser.find_element(By.NAME, "epsilon")).select_by_value("0.2")
+    wait(browser, lambda: len(points(browser)) == 2)
+    assert "ε = 0.2" in browser.find_element(By.ID, "chosen").text
+    shown = [part for part in browser.find_elements(By.CSS_SELECTOR, "[data-experiment]") if part.is_displayed()]
+    assert len(shown) == 1
+    assert "44.00" in shown[0].text
+    Select(browser.find_element(By.NAME, "epsilon")).select_by_value("0.1")
+    wait(browser, lambda: len(points(browser)) == 20)
+
+
+def test_hovering_shows_everything_about_a_run(browser: webdriver.Chrome) -> None:
+    ActionChains(browser).move_to_element(points(browser)[-1]).perform()
+    wait(browser, lambda: "seed" in tooltip(browser))
+    said = tooltip(browser)
+    for name in ("defense", "λ", "seed", "D", "A", "F", "R_nat", "R_adv⁺", "R_hyp⁻", "run"):
+        assert name in said.split()
+
+
+def test_points_can_be_reached_and_opened_with_the_keyboard(browser: webdriver.Chrome) -> None:
+    point = points(browser)[-1]
+    browser.execute_script("arguments[0].focus()", point)
+    wait(browser, lambda: "R_hyp⁻" in tooltip(browser))
+    run = tooltip(browser).split()[-1]
+    point.send_keys(Keys.ENTER)
+    wait(browser, lambda: run in browser.current_url)
+    drawn(browser)
+    assert run in browser.find_element(By.ID, "content").text
+
+
+def test_the_tab_key_gets_from_the_top_to_the_choices(browser: webdriver.Chrome) -> None:
+    visited = []
+    for _ in range(8):
+        ActionChains(browser).send_keys(Keys.TAB).perform()
+        visited.append(browser.switch_to.active_element.tag_name)
+    assert visited[0] == "a"
+    assert "select" in visited
+
+
+def test_tables_sort_both_ways_by_number(browser: webdriver.Chrome) -> None:
+    heading = browser.find_elements(By.CSS_SELECTOR, "#runs thead th button")[4]
+    heading.send_keys(Keys.ENTER)
+    values = [float(text) for text in column(browser, 4)]
+    assert values == sorted(values)
+    assert values[-1] == 1000
+    heading.send_keys(Keys.ENTER)
+    assert [float(text) for text in column(browser, 4)] == sorted(values, reverse=True)
+    assert heading.find_element(By.XPATH, "..").get_attribute("aria-sort") == "descending"
+
+
+def test_what_is_empty_sorts_last(browser: webdriver.Chrome) -> None:
+    heading = browser.find_elements(By.CSS_SELECTOR, "#runs thead th button")[10]
+    for _ in range(2):
+        heading.click()
+        assert column(browser, 10)[-1] == "—"
+
+
+def test_a_runs_page_shows_history_and_hidden_mistakes(browser: webdriver.Chrome) -> None:
+    browser.find_element(By.CSS_SELECTOR, "#runs tbody a").click()
+    wait(browser, lambda: "/pages/" in browser.current_url)
+    drawn(browser)
+    assert len(points(browser, "loss")) == 5
+    assert browser.execute_script("return document.querySelector('.sheet').naturalWidth") == 4 * 9 - 1
+    assert "recipe.epochs" in str(
+        browser.find_element(By.CSS_SELECTOR, "[data-common]").get_attribute("textContent")
+    )
+
+
+def test_it_follows_the_dark_mode(browser: webdriver.Chrome) -> None:
+    colors = []
+    for scheme in ("light", "dark"):
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        time.sleep(0.5)
+        go(browser, browser.current_url)
+        ground = browser.find_element(By.TAG_NAME, "body").value_of_css_property("background-color")
+        label = browser.find_element(By.CSS_SELECTOR, "#tradeoff .role-axis-title text").get_attribute("fill")
+        colors.append((ground, label))
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert colors == [("rgba(255, 255, 255, 1)", "#1b1b1b"), ("rgba(22, 22, 22, 1)", "#e8e8e8")]
+
+
+@pytest.mark.skipif("HYPO_SCREENSHOT_OF" not in os.environ, reason="HYPO_SCREENSHOT_OF names no runs to show")
+def test_the_picture_in_the_readme(started: webdriver.Chrome, tmp_path: Path) -> None:
+    main(["report", os.environ["HYPO_SCREENSHOT_OF"], "-o", str(tmp_path)])
+    go(started, (tmp_path / "index.html").as_uri())
+    ActionChains(started).move_to_element(points(started)[-1]).perform()
+    wait(started, lambda: "seed" in tooltip(started))
+    assert started.save_screenshot(os.environ["HYPO_SCREENSHOT"])
