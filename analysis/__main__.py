@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _FOLDERS = """\
 A folder may be an outputs folder, its runs folder, one of its sweeps/<id>, or
-one run directory; copies on other machines and half-finished sweeps work.
+one run directory; copies on other machines and half-finished sweeps work, and
+so do folders with nothing but what W&B recorded offline.
 
 Exit code: 0 when every run has its result, 1 when some have not (each is listed
 on standard error with its reason and the command that would fill it), 2 for
@@ -34,6 +35,9 @@ examples:
   python -m analysis pareto outputs                 which λ are not dominated
   python -m analysis compare thrm trades outputs    at every λ that both have
   python -m analysis targeted outputs               outputs/targeted.csv, .png, .pdf, .svg
+  python -m analysis report outputs -o report       report/index.html, to look at in a browser
+  python -m analysis wandb --sync outputs           to W&B what is not yet there
+  python -m analysis wandb --project me/hypo        a workspace and a report there
   python -m analysis examples outputs/runs/<run>    outputs/runs/<run>/examples.png
 """
 

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analysis.collect import METRICS
+from analysis.measured import METRICS
 from analysis.trend import trend
 
 if TYPE_CHECKING:

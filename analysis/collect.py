@@ -8,45 +8,26 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from analysis import wandb_runs
 from analysis.escaping import one_line
+from analysis.measured import CERTIFIED, METRICS, metrics
 from analysis.row_cache import RowCache
 from analysis.setting_columns import setting_columns
 from analysis.sources import run_directories
+from hypo.errors import InputError
 from hypo.identity import SCHEMA
 from hypo.sweep_directory import Record
 
 if TYPE_CHECKING:
     import pandas
-
-METRICS = (
-    "D",
-    "A",
-    "F",
-    "R_nat",
-    "R_adv",
-    "R_adv_plus",
-    "R_hyp",
-    "R_hyp_minus",
-    "R_sta",
-    "R_sta_minus",
-)
-"""The fractions in every `result.json`; each also has the columns `<metric>_lower` and `<metric>_upper`."""
-
-CERTIFIED = (
-    "A_certified",
-    "F_certified",
-    "R_adv_plus_certified",
-    "R_hyp_minus_certified",
-    "R_sta_minus_certified",
-)
-"""The fractions that only networks with a guarantee have, with columns of the same kinds."""
 
 _IDENTITY = ("run_id", "name", "directory", "state", "reason", "command")
 _SETTINGS = ("dataset", "training_data", "arch", "defense", "lambda", "lambda_value", "norm", "epsilon")
@@ -56,8 +37,11 @@ _COLUMNS = (*_IDENTITY, *_SETTINGS, "epsilon_value", "recipe", "evaluation", "se
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def collect(outputs: str | Path | Sequence[str | Path]) -> pandas.DataFrame:
+def collect(outputs: str | Path | Sequence[str | Path], project: str | None = None) -> pandas.DataFrame:
     """Read the runs under one or several folders; see `sources.run_directories` for what a folder may be.
+
+    A folder without run directories, but with files that W&B wrote offline, gives the runs in these. `project`,
+    "entity/project", adds those of a W&B project.
 
     Columns:
         run_id, name, directory, command: str; `command` would run it again, "" where unknown.
@@ -75,24 +59,18 @@ def collect(outputs: str | Path | Sequence[str | Path]) -> pandas.DataFrame:
     A run that is found twice (the same run id in two copies) is one row, the copy that is done if one is.
 
     Raises:
-        InputError: a folder is missing or holds no runs.
+        InputError: a folder is missing or holds no runs, or the project cannot be read.
     """
     import pandas
 
     sources = [outputs] if isinstance(outputs, (str, Path)) else outputs
     rows: dict[object, dict[str, Any]] = {}
     caches: dict[Path, RowCache] = {}
-    for source in sources:
-        for directory, planned in run_directories(Path(source)).items():
-            folder = directory.parent
-            if folder not in caches:
-                caches[folder] = RowCache(folder)
-            row = caches[folder].row(directory, partial(_read_run, directory, planned))
-            if row["state"] == "missing":
-                row["command"] = one_line(_load(Path(source) / "sweep.json")[0].get("command"))
-            known = rows.get(row["run_id"])
-            if known is None or known["state"] != "done":
-                rows[row["run_id"]] = row
+    found = chain.from_iterable(_read(Path(source), caches) for source in sources)
+    for row in chain(found, wandb_runs.from_project(project) if project else []):
+        known = rows.get(row["run_id"])
+        if known is None or known["state"] != "done":
+            rows[row["run_id"]] = row
     for cache in caches.values():
         cache.save()
     numbers = [f"{metric}{end}" for metric in (*METRICS, *CERTIFIED) for end in ("", "_lower", "_upper")]
@@ -103,11 +81,31 @@ def collect(outputs: str | Path | Sequence[str | Path]) -> pandas.DataFrame:
     return frame.astype({**floats, "seed": "Int64"})
 
 
+def _read(source: Path, caches: dict[Path, RowCache]) -> Iterator[dict[str, Any]]:
+    """The rows of one folder."""
+    try:
+        directories = run_directories(source)
+    except InputError:
+        files = sorted(source.rglob("*.wandb"))
+        if not files:
+            raise
+        yield from wandb_runs.from_files(files)
+        return
+    for directory, planned in directories.items():
+        folder = directory.parent
+        if folder not in caches:
+            caches[folder] = RowCache(folder)
+        row = caches[folder].row(directory, partial(_read_run, directory, planned))
+        if row["state"] == "missing":
+            row["command"] = one_line(_load(source / "sweep.json")[0].get("command"))
+        yield row
+
+
 def _read_run(directory: Path, planned: Record) -> dict[str, Any]:
     config, config_fault = _load(directory / "config.yaml")
     status, status_fault = _load(directory / "status.json")
     result, result_fault = _load(directory / "result.json")
-    metrics: dict[str, float] = {}
+    measured: dict[str, float] = {}
     begun = any((directory / name).exists() for name in ("status.json", "result.json"))
     if planned and not begun:
         config, status = dict(planned["config"]), {"command": planned["command"]}
@@ -117,7 +115,7 @@ def _read_run(directory: Path, planned: Record) -> dict[str, Any]:
     elif config_fault:
         state, reason = "unreadable", config_fault
     elif (directory / "result.json").exists():
-        metrics, fault = ({}, result_fault) if result_fault else _metrics(result)
+        measured, fault = ({}, result_fault) if result_fault else metrics(result)
         state, reason = ("unreadable", fault) if fault else ("done", "")
     elif status_fault:
         state, reason = "unreadable", status_fault
@@ -131,7 +129,7 @@ def _read_run(directory: Path, planned: Record) -> dict[str, Any]:
         "reason": reason,
         "command": one_line(status.get("command")),
         **setting_columns(config),
-        **metrics,
+        **measured,
     }
 
 
@@ -153,23 +151,6 @@ def _load(path: Path) -> tuple[dict[str, Any], str]:
     if record.get("schema") != SCHEMA:
         return record, one_line(f"written with schema {record.get('schema')}, this version reads {SCHEMA}")
     return record, ""
-
-
-def _metrics(result: Mapping[str, Any]) -> tuple[dict[str, float], str]:
-    """Metrics and interval ends of `result.json`, null left out, and what is wrong with them."""
-    values: dict[str, float] = {}
-    try:
-        for metric in (*METRICS, *(name for name in CERTIFIED if name in result)):
-            if result[metric] is not None:
-                values[metric] = float(result[metric])
-            if result["intervals"].get(metric) is not None:
-                lower, upper = result["intervals"][metric]
-                values |= {f"{metric}_lower": float(lower), f"{metric}_upper": float(upper)}
-    except KeyError as error:
-        return {}, f"result.json is unreadable: it has no {error}"
-    except (AttributeError, TypeError, ValueError) as error:
-        return {}, one_line(f"result.json is unreadable: {metric}: {error}")
-    return values, ""
 
 
 def _is_gone(status: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ _TRADEOFF = ("R_nat", "R_hyp_minus")
 
 
 def _add_folders(part: argparse.ArgumentParser) -> None:
-    home = [Path("outputs")]
-    part.add_argument("folders", nargs="*", type=Path, default=home, help="where runs lie (default: outputs)")
+    part.add_argument("folders", nargs="*", type=Path, help="where runs lie (default: outputs)")
+    part.add_argument("--from-wandb", metavar="ENTITY/PROJECT", help="the runs of a W&B project, too or instead")
 
 
 def _add_output(part: argparse.ArgumentParser, metavar: str, text: str) -> None:
@@ -99,11 +100,19 @@ def _texts(
 
     def run(options: argparse.Namespace) -> pandas.DataFrame:
         form = _format(options, formats)
-        frame = collect(options.folders)
+        frame = _runs(options)
         _write(formats[form](find(frame, options)), options.output)
         return frame
 
     return run
+
+
+def _folders(options: argparse.Namespace) -> list[Path]:
+    return options.folders or ([] if options.from_wandb else [Path("outputs")])
+
+
+def _runs(options: argparse.Namespace) -> pandas.DataFrame:
+    return collect(_folders(options), options.from_wandb)
 
 
 def _tables(options: argparse.Namespace) -> pandas.DataFrame:
@@ -117,14 +126,14 @@ def _tables(options: argparse.Namespace) -> pandas.DataFrame:
 
 
 def _curves(options: argparse.Namespace) -> pandas.DataFrame:
-    frame = collect(options.folders)
+    frame = _runs(options)
     name = "tradeoff" if (options.x, options.y) == _TRADEOFF else f"{options.y}-against-{options.x}"
     _save(curves.tradeoff_figure(frame, options.x, options.y, options.paper), _folder(options), name)
     return frame
 
 
 def _targeted(options: argparse.Namespace) -> pandas.DataFrame:
-    frame = collect(options.folders)
+    frame = _runs(options)
     rates = targeted.targeted_rates(frame)
     folder = _folder(options)
     path = folder / "targeted.csv"
@@ -134,11 +143,48 @@ def _targeted(options: argparse.Namespace) -> pandas.DataFrame:
     return frame
 
 
+def _for_wandb(part: argparse.ArgumentParser) -> None:
+    text = "whose runs to upload, or to colour by defense (default: outputs, or else the project's)"
+    part.add_argument("folders", nargs="*", type=Path, help=text)
+    text = (
+        "where the workspace and the report are saved, or updated (with --sync: default as in the run's settings)"
+    )
+    part.add_argument("--project", metavar="ENTITY/PROJECT", help=text)
+    part.add_argument("--sync", action="store_true", help="upload what is not yet there of runs that have ended")
+    part.add_argument("--dry-run", action="store_true", help="write both specifications as JSON; needs no account")
+    _add_output(part, "FILE", "for --dry-run (default: print)")
+
+
+def _wandb(options: argparse.Namespace) -> None:
+    from analysis import dashboards, wandb_runs
+    from analysis.wandb_sync import sync
+
+    if not (options.sync or options.project):
+        raise InputError("wandb: takes --project entity/project, --sync or both")
+    if options.sync and options.dry_run:
+        raise InputError("--dry-run: uploads nothing, leave out --sync")
+    target = wandb_runs.split(options.project, "--project") if options.project else None
+    folders = options.folders or [folder for folder in [Path("outputs")] if folder.is_dir() or options.sync]
+    if options.sync:
+        for run in sync(collect(folders), target):
+            print(f"{run.name}: {run.epochs} epochs{', results' if run.results else ''}", flush=True)
+    if target is None:
+        return
+    colors = {}
+    if folders or not options.dry_run:
+        colors = dashboards.colors(collect(folders, None if folders else options.project))
+    if options.dry_run:
+        text = json.dumps(dashboards.specifications(*target, colors), indent=1, ensure_ascii=False)
+        _write(text + "\n", options.output)
+    else:
+        print(*dashboards.publish(*target, colors), sep="\n")
+
+
 def _report(options: argparse.Namespace) -> pandas.DataFrame:
     from analysis.report.write import write_report
 
-    frame = collect(options.folders)
-    print(write_report(frame, options.output or _home(options.folders[0]) / "report"))
+    frame = _runs(options)
+    print(write_report(frame, options.output or _home(options) / "report"))
     return frame
 
 
@@ -180,7 +226,7 @@ def _write(content: str | bytes, output: Path | None) -> None:
 
 def _folder(options: argparse.Namespace) -> Path:
     """Where figures go, made if it is missing."""
-    folder: Path = options.output or _home(options.folders[0])
+    folder: Path = options.output or _home(options)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -188,9 +234,9 @@ def _folder(options: argparse.Namespace) -> Path:
     return folder
 
 
-def _home(folder: Path) -> Path:
-    """Where the curves of `folder` go by default: itself, but never among the runs."""
-    folder = folder.absolute()
+def _home(options: argparse.Namespace) -> Path:
+    """Where figures go by default: the first folder, but never among the runs."""
+    folder = (_folders(options) or [Path()])[0].absolute()
     if folder.name == "runs":
         return folder.parent
     return folder.parent.parent if folder.parent.name == "runs" else folder
@@ -237,5 +283,6 @@ PARTS: dict[str, Part] = {
     "compare": Part(_COMPARE, _for_compare, "two methods, cell by cell: over seeds and on single examples"),
     "targeted": Part(_targeted, _for_figures, "mistakes that can be turned into each class (evaluation=targeted)"),
     "report": Part(_report, _for_report, "a folder of pages to look at in a browser, without a network"),
+    "wandb": Part(_wandb, _for_wandb, "a W&B workspace and report on the trade-off; --sync uploads runs"),
     "examples": Part(_examples, _for_examples, "pictures of mistakes that a false friend hides"),
 }

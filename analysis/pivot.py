@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from analysis import escaping
 from analysis.cells import SYMBOLS, Estimate, one_spelling
-from analysis.collect import METRICS
+from analysis.measured import METRICS
 from hypo.errors import InputError
 
 if TYPE_CHECKING:

@@ -72,5 +72,7 @@ def _stamp(directory: Path) -> list[int] | None:
 def _readers() -> str:
     """A hash of the code that makes rows: another version reads the runs anew."""
     folder = Path(__file__).parent
-    code = b"".join((folder / f"{name}.py").read_bytes() for name in ("collect", "setting_columns", "escaping"))
+    code = b"".join(
+        (folder / f"{name}.py").read_bytes() for name in ("collect", "measured", "setting_columns", "escaping")
+    )
     return hashlib.sha256(code).hexdigest()

@@ -99,12 +99,12 @@ def _attempt(
             run_id=job.run_id,
             name=job.label,
             group=group,
-            tags=[job.config["defense"]["name"], job.config["dataset"]["name"]],
+            tags=job.tags,
             config=job.record["config"],
         )
         findings = job.experiment.run(directory, _Recorder(directory, mirror, observer), models)
         directory.save_result(job.run_id, findings)
-        mirror.finish({name: share.value for name, share in findings.shares.items()})
+        mirror.finish(findings.as_json())
         return end(Outcome("done"))
     except LockedError:
         raise

@@ -49,10 +49,12 @@ class Job:
     @property
     def label(self) -> str:
         """The name from the defense on, for a place that shows data set and arch anyway."""
-        config = self.config
-        weight = [] if config["lambda"] is None else [f"lambda{config['lambda']}"]
-        threat = f"{config['threat_model']['name']}{config['epsilon']}"
-        return _file_name([config["defense"]["name"], *weight, threat, f"s{config['seed']}"])
+        return label(self.config)
+
+    @property
+    def tags(self) -> list[str]:
+        """By what a place that shows many runs tells them apart."""
+        return tags(self.config)
 
     @property
     def directory_name(self) -> str:
@@ -109,6 +111,18 @@ class Job:
 
         typed = [word for word in shlex.split(self.command) if stays(word)]
         return Job(experiment, config, shlex.join([*typed, *changed]), self.runs, self.tracking)
+
+
+def label(config: Mapping[str, Any]) -> str:
+    """`Job.label` of a config.yaml."""
+    weight = [] if config["lambda"] is None else [f"lambda{config['lambda']}"]
+    threat = f"{config['threat_model']['name']}{config['epsilon']}"
+    return _file_name([config["defense"]["name"], *weight, threat, f"s{config['seed']}"])
+
+
+def tags(config: Mapping[str, Any]) -> list[str]:
+    """`Job.tags` of a config.yaml."""
+    return [config["defense"]["name"], config["dataset"]["name"]]
 
 
 def from_record(record: Mapping[str, Any], runs: Path) -> Job:

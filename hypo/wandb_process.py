@@ -72,16 +72,19 @@ class Recorder:
             self._stay_offline("the server is too slow")
         if online and self._online:
             try:
-                _probe(wandb.setup().settings.base_url)
-                return _init(directory, "online", **run)
+                probe(wandb.setup().settings.base_url)
+                return begin(directory, "online", **run)
             except Exception as error:
                 self._stay_offline(str(error))
                 wandb.teardown()  # without it the offline run of the same id fails
-        return _init(directory, "offline", **run)
+        return begin(directory, "offline", **run)
 
     def _finish(self, directory: str, summary: Mapping[str, Any], exit_code: int) -> None:
         run = self._runs.pop(directory)
-        run.summary.update(dict(summary))
+        try:
+            conclude(run, Path(directory), summary)
+        except Exception as error:
+            self._report(f"recording the results of {directory} failed: {error}")
         try:
             run.finish(exit_code)
         except TimeoutError:
@@ -92,7 +95,7 @@ class Recorder:
         self._report(f"{reason}; offline from here on, upload later with `wandb sync`")
 
 
-def _probe(url: str) -> None:
+def probe(url: str) -> None:
     """Raise an OSError unless a server answers at `url`, be it with an error."""
     try:
         urllib.request.urlopen(url, timeout=PROBE_SECONDS).close()
@@ -102,7 +105,7 @@ def _probe(url: str) -> None:
         raise OSError(f"no answer from {url} ({error})") from error
 
 
-def _init(
+def begin(
     directory: Path,
     mode: Literal["online", "offline"],
     *,
@@ -114,7 +117,7 @@ def _init(
     project: str,
     entity: str | None,
 ) -> wandb.Run:
-    """Begin or resume a W&B run that captures nothing but what it is told."""
+    """Begin or resume a W&B run that captures nothing but what it is told; its files lie in `directory`/wandb."""
     import wandb
 
     run = wandb.init(
@@ -151,6 +154,40 @@ def _init(
     run.define_metric("epoch")
     run.define_metric("*", step_metric="epoch")
     return run
+
+
+def conclude(run: wandb.Run, directory: Path, summary: Mapping[str, Any]) -> None:
+    """Give a W&B run its results, and what the run directory shows of single examples.
+
+    summary: result.json's entries; empty for a run that has none.
+    """
+    run.summary.update(dict(summary))
+    if summary:
+        run.summary.update({"examples": _examples(directory)})
+
+
+def _examples(directory: Path) -> dict[str, Any]:
+    """Pictures of hidden mistakes, and how the clean margins of the test examples are distributed."""
+    import wandb
+    from pyarrow.parquet import read_table
+
+    found: dict[str, Any] = {}
+    if (directory / "hidden.png").exists():
+        found["hidden"] = wandb.Image(str(directory / "hidden.png"))
+    if (directory / "examples.parquet").exists():
+        table = read_table(directory / "examples.parquet", columns=["correct", "hyp", "margin"])
+        correct, hyp, margin = (column.to_numpy() for column in table.columns)
+        kinds = {
+            "margin_of_correct": correct,
+            "margin_of_hidden_mistakes": ~correct & hyp,
+            "margin_of_other_mistakes": ~correct & ~hyp,
+        }
+        found |= {
+            name: wandb.Histogram(margin[chosen].tolist(), num_bins=32)
+            for name, chosen in kinds.items()
+            if chosen.any()
+        }
+    return found
 
 
 def _read(lines: Iterable[str], messages: SimpleQueue[Any], recorder: Recorder) -> None:

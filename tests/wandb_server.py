@@ -1,9 +1,9 @@
-"""A stand-in for a W&B server on loopback: enough of its protocol to start, log, resume and finish a run.
+"""A stand-in for a W&B server on loopback: to start, log, resume and finish a run, read it back, and save views.
 
 A client asks GraphQL at /graphql whether a run exists and creates or updates it, streams its history and
 summary to /files/<entity>/<project>/<run>/file_stream, and puts its files where the server tells it to.
-Faults are attributes that a test sets, `status` to answer with an error and `delay` (seconds) to answer late;
-`die()` ends all.
+Workspaces and reports are views, kept by their id. Faults are attributes that a test sets, `status` to answer with
+an error and `delay` (seconds) to answer late; `die()` ends all.
 """
 
 from __future__ import annotations
@@ -20,6 +20,14 @@ from types import TracebackType
 from typing import Any
 
 ENTITY = {"id": "RW50aXR5", "name": "tester"}
+USER = {
+    "username": "tester",
+    "entity": "tester",
+    "email": "",
+    "admin": False,
+    "flags": "{}",
+    "teams": {"edges": []},
+}
 
 
 @dataclass
@@ -34,8 +42,15 @@ class ServedRun:
     config: dict[str, Any] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
+    project: str = ""
     starts: int = 0
     exit_code: int | None = None
+    media: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        """As the API calls it."""
+        return {None: "running", 0: "finished"}.get(self.exit_code, "failed")
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -61,10 +76,20 @@ class ServedRun:
             self.summary = json.loads(summary["content"][-1])
         if message.get("complete"):
             self.exit_code = message["exitcode"]
+        elif files:
+            self.exit_code = None  # it goes on
 
     def bucket(self, project: str) -> dict[str, Any]:
         """The run as GraphQL answers it."""
         return {
+            "state": self.state,
+            "group": self.group,
+            "jobType": self.job_type,
+            "createdAt": "2026-11-21T06:30:00Z",
+            "heartbeatAt": "2026-11-21T06:30:00Z",
+            "readOnly": False,
+            "user": {"name": "tester", "username": "tester"},
+            "projectId": "1",
             "id": base64.b64encode(f"Run:v1:{self.id}".encode()).decode(),
             "name": self.id,
             "displayName": self.name,
@@ -92,6 +117,7 @@ class WandbServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.runs: dict[str, ServedRun] = {}
+        self.views: dict[str, dict[str, Any]] = {}
         self.status = 200
         self.delay = 0.0
         self.dead = False
@@ -121,12 +147,55 @@ class WandbServer(ThreadingHTTPServer):
         if operation == "UpsertBucket":
             new = variables["name"] not in self.runs
             run = self.runs.setdefault(variables["name"], ServedRun(variables["name"]))
-            run.starts += bool(variables.get("groupName"))
+            run.project = variables["project"] or run.project
+            run.starts += bool(variables.get("displayName"))
             run.upsert(variables)
             return {"upsertBucket": {"bucket": run.bucket(variables["project"]), "inserted": new}}
         if operation == "CreateRunFiles":
+            self.runs[variables["run"]].media += [name for name in variables["files"] if name.startswith("media/")]
             files = [{"name": name, "uploadUrl": f"{self.url}/upload/{name}"} for name in variables["files"]]
             return {"createRunFiles": {"runID": variables["run"], "uploadHeaders": [], "files": files}}
+        if operation in ("Viewer", "GetViewer", "GetDefaultEntity"):
+            return {"viewer": {"id": "VXNlcg==", "name": "tester", **USER, "defaultEntity": ENTITY}}
+        if operation == "Runs":
+            runs = [run for run in self.runs.values() if run.project == variables["project"]]
+            edges = [{"node": run.bucket(run.project), "cursor": run.id} for run in runs]
+            page = {"endCursor": None, "hasNextPage": False}
+            found = {"internalId": "1", "runCount": len(runs), "readOnly": False}
+            return {"project": {**found, "runs": {"edges": edges, "pageInfo": page}} if runs else None}
+        return self._views(operation, variables)
+
+    def _views(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """What is asked about workspaces and reports."""
+        if operation in ("View", "ProjectViews"):
+            views = [view for view in self.views.values() if view["type"] == variables.get("viewType", "runs")]
+            named = [view for view in views if variables.get("viewName") in (None, view["name"])]
+            edges = [{"node": view, "cursor": view["id"]} for view in named]
+            page = {"endCursor": None, "hasNextPage": False}
+            return {"project": {"allViews": {"edges": edges, "pageInfo": page}}}
+        if operation in ("UpsertView2", "upsertView"):
+            id = variables.get("id") or f"view-{len(self.views)}"
+            new = id not in self.views
+            project = {
+                "id": "UHJvamVjdA==",
+                "name": variables["projectName"],
+                "entityName": variables["entityName"],
+            }
+            kept = {key: variables[key] for key in ("name", "displayName", "description", "type", "spec")}
+            self.views[id] = {
+                "id": id,
+                **kept,
+                "project": project,
+                "user": USER,
+                "updatedAt": None,
+                "createdAt": None,
+            }
+            return {"upsertView": {"view": self.views[id], "inserted": new}}
+        if operation == "GetProjects":
+            project = {"id": "1", "name": "hypo", "entityName": "tester", "createdAt": "2026-11-21T06:30:00Z"}
+            project |= {"isBenchmark": False, "internalId": "1", "user": None}
+            page = {"endCursor": None, "hasNextPage": False}
+            return {"models": {"edges": [{"node": project, "cursor": "1"}], "pageInfo": page}}
         return {}
 
 
