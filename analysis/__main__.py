@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -88,4 +89,9 @@ def _report_missing(frame: pandas.DataFrame) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if "wandb" in sys.modules:
+        # Its service goes on trying a server that fails, and an ordinary exit would wait for that.
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)

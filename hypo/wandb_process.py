@@ -2,7 +2,7 @@
 
 A message is `{"run": directory, "start" | "log" | "finish": …}`, and `{}` is the last one. Several runs can
 be open at once; those still open at the end, because the parent was killed, are closed as failed. From the
-first failure online on, nothing is uploaded: that run and all later ones stay on disk for `wandb sync`.
+first failure online on, nothing is uploaded: that run and all later ones stay on disk, for `analysis wandb --sync`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ PROBE_SECONDS = 3.0
 INIT_SECONDS = 8.0
 FINISH_SECONDS = 10.0
 """How long starting a run online may take, and uploading what is left of it at its end."""
+
+LATER = "upload later with `python -m analysis wandb --sync`"
 
 CLOSING_SECONDS = 20.0
 """How long after the parent's end runs are still started online; the rest goes offline."""
@@ -89,10 +91,13 @@ class Recorder:
             run.finish(exit_code)
         except TimeoutError:
             self._stay_offline(f"the upload of {directory} did not end in {FINISH_SECONDS:g} s")
+        if not os.statvfs(directory).f_bavail:
+            # wandb says nothing of what it could not write.
+            self._report(f"the disk is full, what it recorded in {directory}/wandb is not whole; {LATER}")
 
     def _stay_offline(self, reason: str) -> None:
         self._online = False
-        self._report(f"{reason}; offline from here on, upload later with `wandb sync`")
+        self._report(f"{reason}; offline from here on, {LATER}")
 
 
 def probe(url: str) -> None:

@@ -17,13 +17,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas
 import pytest
+import torch
 from wandb_server import WandbServer
 
 from hypo import tracking
+from hypo.demonstration import Example, sheet
 from hypo.errors import InputError
 from hypo.tracking import Mirror, Tracking
-from hypo.wandb_process import Recorder
+from hypo.wandb_process import INIT_SECONDS, PROBE_SECONDS, Recorder
 
 KEY = "5ec2e7" * 6 + "5ec2"
 WANDB_CORE = str(Path(str(find_spec("wandb").origin)).parent / "bin" / "wandb-core")
@@ -297,6 +300,64 @@ def test_a_broken_child_costs_one_warning(
     tracking.close()
     assert len(warnings(caplog)) == 1
     assert warning in warnings(caplog)[0]
+
+
+def test_a_slow_server_delays_nothing_and_gets_everything(tmp_path: Path) -> None:
+    with WandbServer() as server:
+        server.delay = 0.7
+        script = f"mirror = train('run', 'a', epochs=30); print('trained', flush=True); mirror.finish({SUMMARY})"
+        done = run_script(script, "online", tmp_path, WANDB_BASE_URL=server.url)
+        assert done == (0, "trained\n", "")
+        assert [row["epoch"] for row in server.runs["a"].history] == list(range(1, 31))
+        assert server.runs["a"].exit_code == 0
+
+
+def test_starting_online_is_given_up_after_fifteen_seconds_at_most() -> None:
+    assert PROBE_SECONDS + INIT_SECONDS <= 15
+
+
+def test_results_come_with_pictures_and_the_margins_of_examples(tmp_path: Path) -> None:
+    clean = torch.full((1, 4, 4), 0.2)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "hidden.png").write_bytes(sheet([Example(clean, clean + 0.1, "3", "8", "3")]))
+    table = {"correct": [True, False, False], "hyp": [True, True, False], "margin": [1.5, -0.5, -2.0]}
+    pandas.DataFrame(table).to_parquet(tmp_path / "run" / "examples.parquet")
+    with WandbServer() as server:
+        done = run_script(f"train('run', 'a').finish({SUMMARY})", "online", tmp_path, WANDB_BASE_URL=server.url)
+        assert done == (0, "", "")
+        run = server.runs["a"]
+        assert len(run.media) == 1
+        examples = run.summary["examples"]
+        assert examples["hidden"]["path"] == run.media[0]
+        for name, margin in (("correct", 1.5), ("hidden_mistakes", -0.5), ("other_mistakes", -2.0)):
+            histogram = examples[f"margin_of_{name}"]
+            assert sum(histogram["values"]) == 1
+            assert histogram["bins"][0] <= margin <= histogram["bins"][-1]
+
+
+def test_pictures_that_cannot_be_read_cost_one_warning(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "examples.parquet").write_text("no parquet")
+    code, _, errors = run_script(f"train('run', 'a').finish({SUMMARY})", "offline", tmp_path)
+    assert code == 0
+    assert errors.count("\n") == 1
+    assert "recording the results of" in errors
+    assert recorded(tmp_path / "run")["exit"].get("exit_code", 0) == 0
+
+
+def test_a_disk_that_fills_up_costs_one_warning(tmp_path: Path) -> None:
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(tmp_path)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("needs to be root to mount a small disk")
+    try:
+        done = run_script(f"train('run', 'a', epochs=3000).finish({SUMMARY})", "offline", tmp_path)
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+    assert done[:2] == (0, "")
+    assert done[2].startswith("WARNING W&B: the disk is full")
+    assert done[2].count("\n") == 1
 
 
 def test_a_full_disk_is_reported_and_nothing_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
