@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Any
 
 from analysis import escaping
 from analysis.cells import SYMBOLS
 from analysis.compare import Difference
+from analysis.records import Record, formats
 
 
 def markdown(differences: Sequence[Difference]) -> str:
@@ -52,7 +51,7 @@ def _row(row: Difference) -> str:
     return f"| {escaping.markdown(row.lambda_)} | {SYMBOLS[row.metric]} | {' | '.join(numbers)} |"
 
 
-def _records(differences: Sequence[Difference]) -> list[dict[str, Any]]:
+def records(differences: Sequence[Difference]) -> list[Record]:
     """One record a line of the table; None for what is not there."""
     return [
         {
@@ -79,20 +78,4 @@ def _records(differences: Sequence[Difference]) -> list[dict[str, Any]]:
     ]
 
 
-def csv(differences: Sequence[Difference]) -> str:
-    """One row a line of the table; several p of McNemar's are separated by spaces."""
-    import pandas
-
-    frame = pandas.DataFrame(_records(differences))
-    frame["mcnemar_p"] = frame["mcnemar_p"].map(lambda values: " ".join(map(str, values)) if values else "")
-    return frame.astype({key: "Int64" for key in ("examples", "first_only", "second_only")}).to_csv(
-        index=False, lineterminator="\n"
-    )
-
-
-def as_json(differences: Sequence[Difference]) -> str:
-    """A list of records."""
-    return json.dumps(_records(differences), indent=1, ensure_ascii=False) + "\n"
-
-
-FORMATS: dict[str, Callable[[Sequence[Difference]], str]] = {"md": markdown, "csv": csv, "json": as_json}
+FORMATS: dict[str, Callable[[Sequence[Difference]], str | bytes]] = {"md": markdown, **formats(records)}

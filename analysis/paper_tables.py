@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv as csv_format
-import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from analysis import escaping
 from analysis.beside_paper import ComparedRow, Comparison, Pair
 from analysis.published import SEEDS
+from analysis.records import Record, formats, number
 
 _KEYS = {"dataset": "data set", "arch": "arch", "norm": "norm", "eps": "ε", "data": "training data"}
 _ALWAYS = {"defense": "defense", "lambda": "λ"}
-_COMPARED = ("published_mean", "published_std", "difference", "mark", "shortened")
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -53,21 +51,27 @@ def markdown(comparison: Comparison) -> str:
     return "\n".join([*lines, "", *(f"- {escaping.markdown(note)}" for note in notes(comparison)), ""])
 
 
-def csv(comparison: Comparison) -> str:
-    """One row a cell: where it stands in the paper, ours with std and n, theirs with std, difference and mark."""
-    text = io.StringIO()
-    writer = csv_format.writer(text, lineterminator="\n")
-    settings = [*_KEYS, *_ALWAYS]
-    writer.writerow([*settings, "variant", "attack", "metric", "unit", "mean", "std", "n", *_COMPARED])
-    for row in comparison.rows:
-        for (attack, metric), pair in row.pairs.items():
-            ours = [pair.ours.mean, pair.ours.std] if pair.ours else [math.nan, math.nan]
-            numbers = [*_rounded(ours), pair.ours.n if pair.ours else 0]
-            theirs = [pair.published.mean, "" if pair.published.std is None else pair.published.std]
-            where = [*(row.setting[key] for key in settings), row.variant, attack, metric, "percent"]
-            last = [*_rounded([pair.difference]), pair.mark, "; ".join(row.shortened)]
-            writer.writerow([*where, *numbers, *theirs, *last])
-    return text.getvalue()
+def records(comparison: Comparison) -> list[Record]:
+    """One a cell: where it stands in the paper, ours with std and n, theirs with std, difference and mark."""
+    return [
+        {
+            **{key: row.setting[key] for key in (*_KEYS, *_ALWAYS)},
+            "variant": row.variant,
+            "attack": attack,
+            "metric": metric,
+            "unit": "percent",
+            "mean": number(pair.ours.mean) if pair.ours else None,
+            "std": number(pair.ours.std) if pair.ours else None,
+            "n": pair.ours.n if pair.ours else 0,
+            "published_mean": pair.published.mean,
+            "published_std": pair.published.std,
+            "difference": number(pair.difference),
+            "mark": pair.mark,
+            "shortened": "; ".join(row.shortened),
+        }
+        for row in comparison.rows
+        for (attack, metric), pair in row.pairs.items()
+    ]
 
 
 def latex(comparison: Comparison) -> str:
@@ -81,7 +85,11 @@ def latex(comparison: Comparison) -> str:
     return "\n".join([*lines, "}", ""])
 
 
-FORMATS: dict[str, Callable[[Comparison], str]] = {"md": markdown, "csv": csv, "latex": latex}
+FORMATS: dict[str, Callable[[Comparison], str | bytes]] = {
+    "md": markdown,
+    "latex": latex,
+    **formats(records),
+}
 
 
 def _varying(comparison: Comparison) -> list[str]:
@@ -123,7 +131,3 @@ def _shown(pair: Pair) -> str:
 
 def _number(mean: float, std: float) -> str:
     return f"{mean:.2f}" if math.isnan(std) else f"{mean:.2f} ± {std:.2f}"
-
-
-def _rounded(numbers: Sequence[float]) -> list[float | str]:
-    return ["" if math.isnan(number) else round(number, 6) for number in numbers]

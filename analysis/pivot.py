@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv as csv_format
-import io
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +9,7 @@ from typing import TYPE_CHECKING
 from analysis import escaping
 from analysis.cells import SYMBOLS, Estimate, one_spelling
 from analysis.measured import METRICS
+from analysis.records import Record, formats, number
 from hypo.errors import InputError
 
 if TYPE_CHECKING:
@@ -135,21 +133,26 @@ def latex(table: Pivot) -> str:
     return "\n".join([*lines, r"\end{tabular}", "", note, ""])
 
 
-def csv(table: Pivot) -> str:
-    """One row a cell and metric, in percent."""
-    text = io.StringIO()
-    writer = csv_format.writer(text, lineterminator="\n")
-    writer.writerow([*table.rows, *table.columns, "metric", "unit", "mean", "std", "n"])
-    for row in table.row_keys:
-        for column in table.column_keys:
-            for metric in table.metrics:
-                if found := table.estimates.get((row, column, metric)):
-                    numbers = ["" if math.isnan(x) else round(x, 6) for x in (found.mean, found.std)]
-                    writer.writerow([*row, *column, metric, "percent", *numbers, found.n])
-    return text.getvalue()
+def records(table: Pivot) -> list[Record]:
+    """One a cell and metric, in percent; a setting that is on both sides is one column."""
+    return [
+        {
+            **dict(zip(table.rows, row, strict=True)),
+            **dict(zip(table.columns, column, strict=True)),
+            "metric": metric,
+            "unit": "percent",
+            "mean": number(found.mean),
+            "std": number(found.std),
+            "n": found.n,
+        }
+        for row in table.row_keys
+        for column in table.column_keys
+        for metric in table.metrics
+        if (found := table.estimates.get((row, column, metric)))
+    ]
 
 
-FORMATS: dict[str, Callable[[Pivot], str]] = {"md": markdown, "csv": csv, "latex": latex}
+FORMATS: dict[str, Callable[[Pivot], str | bytes]] = {"md": markdown, "latex": latex, **formats(records)}
 
 _UNITS = "Percent; mean ± std (n seeds), std and n left out at n = 1."
 

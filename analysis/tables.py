@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv as csv_format
-import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from analysis import escaping
 from analysis.cells import SYMBOLS, Block, Cell, Estimate, blocks, unplaced
+from analysis.records import Record, formats, number
 
 if TYPE_CHECKING:
     import pandas
@@ -44,7 +43,7 @@ class TradeoffTable:
 
 
 def tradeoff_table(frame: pandas.DataFrame) -> TradeoffTable:
-    """Average the runs of `frame` (from `collect`) over seeds; `markdown`, `csv` and `latex` render it."""
+    """Average the runs of `frame` (from `collect`) over seeds; FORMATS render it."""
     return TradeoffTable(tuple(blocks(frame)), tuple(unplaced(frame)))
 
 
@@ -66,24 +65,30 @@ def markdown(table: TradeoffTable) -> str:
     return "\n".join([*lines, UNITS, ""])
 
 
-def csv(table: TradeoffTable) -> str:
-    """One row a cell and metric: its settings, mean and std in percent, and n of how many runs.
+def records(table: TradeoffTable) -> list[Record]:
+    """One a cell and metric: its settings, mean and std in percent, and n of how many runs.
 
-    Empty fields stand for what is not there. `heading` and `notes` are as in the other renderings.
+    `heading` and `notes` are as in the other renderings.
     """
-    text = io.StringIO()
-    writer = csv_format.writer(text, lineterminator="\n")
     settings = ["dataset", "training_data", "arch", "norm", "epsilon", "settings"]
-    columns = ["defense", "lambda", "metric", "unit", "mean", "std", "n", "runs", "notes"]
-    writer.writerow(["heading", *settings, *columns])
-    for block in table.blocks:
-        for cell in block.cells:
-            for metric, estimate in _estimates(cell).items():
-                where = [block.heading, *(block.settings[key] for key in settings)]
-                numbers = ["" if math.isnan(x) else round(x, 6) for x in (estimate.mean, estimate.std)]
-                row = [cell.defense, cell.lambda_, metric, "percent", *numbers, estimate.n, cell.runs]
-                writer.writerow([*where, *row, "; ".join(cell.notes)])
-    return text.getvalue()
+    return [
+        {
+            "heading": block.heading,
+            **{key: block.settings[key] for key in settings},
+            "defense": cell.defense,
+            "lambda": cell.lambda_,
+            "metric": metric,
+            "unit": "percent",
+            "mean": number(estimate.mean),
+            "std": number(estimate.std),
+            "n": estimate.n,
+            "runs": cell.runs,
+            "notes": "; ".join(cell.notes),
+        }
+        for block in table.blocks
+        for cell in block.cells
+        for metric, estimate in _estimates(cell).items()
+    ]
 
 
 def latex(table: TradeoffTable) -> str:
@@ -107,7 +112,11 @@ def latex(table: TradeoffTable) -> str:
     return "\n".join([*lines, "}", ""])
 
 
-FORMATS: dict[str, Callable[[TradeoffTable], str]] = {"md": markdown, "csv": csv, "latex": latex}
+FORMATS: dict[str, Callable[[TradeoffTable], str | bytes]] = {
+    "md": markdown,
+    "latex": latex,
+    **formats(records),
+}
 
 
 def print_table(frame: pandas.DataFrame, console: Console) -> None:

@@ -2,7 +2,7 @@
 
 A message is `{"run": directory, "start" | "log" | "finish": …}`, and `{}` is the last one. Several runs can
 be open at once; those still open at the end, because the parent was killed, are closed as failed. From the
-first failure online on, nothing is uploaded: that run and all later ones stay on disk, for `analysis wandb --sync`.
+first failure online on, nothing is uploaded: that run and all later ones wait for `analysis wandb --sync`.
 """
 
 from __future__ import annotations

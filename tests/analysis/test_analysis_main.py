@@ -112,7 +112,7 @@ def test_wrong_input_is_one_line_and_returns_2(
     (tmp_path / "file").write_text("")
     for arguments, problem in [
         (["tables", str(tmp_path / "nowhere")], "does not exist"),
-        (["tables", str(outputs), "-o", str(tmp_path / "table.docx")], ".md, .csv or .tex"),
+        (["tables", str(outputs), "-o", str(tmp_path / "table.docx")], ".md, .tex, .csv, .json or .parquet"),
         (["tables", str(outputs), "-o", str(tmp_path / "nowhere" / "table.md")], "cannot be written"),
         (["curves", str(outputs), "-o", str(tmp_path / "file")], "cannot be made a folder"),
     ]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv as csv_format
+import csv
 import io
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from fake_runs import MakeRun
 
 from analysis.__main__ import main
 from analysis.collect import collect
-from analysis.pivot import csv, latex, markdown, pivot
+from analysis.pivot import FORMATS, latex, markdown, pivot
 from hypo.errors import InputError
 
 
@@ -89,7 +89,7 @@ def test_every_format_shows_the_same_cells(frame: pandas.DataFrame) -> None:
     assert "| 20.00 |" in row  # one seed: neither std nor n
     assert "—" in row  # standard has no λ = 5
     assert r"10.50 $\pm$ 0.71 (2)" in latex(table)
-    rows = list(csv_format.DictReader(io.StringIO(csv(table))))
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](table))))
     cell = next(row for row in rows if (row["lambda"], row["dataset"], row["metric"]) == ("5", "mnist", "R_nat"))
     assert (cell["mean"], cell["std"], cell["n"]) == ("20.0", "", "1")
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import csv as csv_format
+import csv
 import io
+import json
 import math
 import shutil
 import subprocess
 from pathlib import Path
 
+import pandas
 import pytest
 from fake_runs import MakeRun
 from rich.console import Console
 
 from analysis import escaping
 from analysis.collect import collect
-from analysis.tables import csv, latex, markdown, print_table, tradeoff_table
+from analysis.tables import FORMATS, latex, markdown, print_table, tradeoff_table
 
 HOSTILE = "<script>|_&%"
 
@@ -154,7 +156,7 @@ def test_csv_holds_numbers_a_row_a_metric(outputs: Path, make_run: MakeRun) -> N
     make_run(outputs, lambda_="1/2", seed=0, D=0.8)
     make_run(outputs, lambda_="1/2", seed=1, D=0.9)
     make_run(outputs, lambda_=20, seed=0, state="queued")
-    rows = list(csv_format.DictReader(io.StringIO(csv(tradeoff_table(collect(outputs))))))
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](tradeoff_table(collect(outputs))))))
     assert len(rows) == 12
     first = next(row for row in rows if row["lambda"] == "1/2" and row["metric"] == "D")
     assert float(first["mean"]) == pytest.approx(85)
@@ -246,3 +248,19 @@ def test_print_table_fits_80_columns(outputs: Path, make_run: MakeRun, terminal:
     assert HOSTILE in text
     assert "- trades, λ = 5, seed 2: queued" in text
     assert "Percent; mean ± std over n seeds" in text
+
+
+def test_json_and_parquet_hold_what_csv_holds(outputs: Path, make_run: MakeRun) -> None:
+    make_run(outputs, lambda_="1/2", R_hyp_minus=None)
+    make_run(outputs, lambda_=5, seed=1)
+    table = tradeoff_table(collect(outputs))
+    records = json.loads(FORMATS["json"](table))
+    assert pandas.read_parquet(io.BytesIO(FORMATS["parquet"](table))).astype(object).replace(
+        {math.nan: None}
+    ).to_dict("records") == [{**record} for record in records]
+    lines = list(csv.DictReader(io.StringIO(FORMATS["csv"](table))))
+    assert [[str("" if value is None else value) for value in record.values()] for record in records] == [
+        list(line.values()) for line in lines
+    ]
+    undefined = next(each for each in records if (each["lambda"], each["metric"]) == ("1/2", "R_hyp_minus"))
+    assert (undefined["mean"], undefined["n"], undefined["runs"]) == (None, 0, 1)

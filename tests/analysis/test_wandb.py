@@ -96,6 +96,30 @@ def test_an_upload_that_fails_says_so_and_the_next_one_completes_it(server: Wand
     assert [len(run.history) for run in server.runs.values()] == [5, 3]
 
 
+def test_a_run_whose_server_was_gone_is_complete_after_a_later_upload(server: WandbServer, tmp_path: Path) -> None:
+    with WandbServer() as gone:
+        pass
+    done = subprocess.run(
+        [sys.executable, "-m", "hypo.run", "recipe.epochs=3", "tracking=online", f"output_dir={tmp_path}"],
+        env={**os.environ, "WANDB_BASE_URL": gone.url, "WANDB_API_KEY": "a" * 40},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0
+    assert done.stderr.count("W&B: ") == 1
+    assert command(server, "wandb", "--sync", tmp_path)[0] == 0
+    (run,) = server.runs.values()
+    (directory,) = (tmp_path / "runs").iterdir()
+    history = pandas.read_csv(directory / "history.csv")
+    assert [row["epoch"] for row in run.history] == [1, 2, 3]
+    assert [row["loss"] for row in run.history] == pytest.approx(list(history["loss"]))
+    result = json.loads((directory / "result.json").read_text())
+    for key in ("D", "A", "F", "counts"):
+        assert run.summary[key] == result[key]
+    assert any("hidden" in name for name in run.media)
+
+
 def test_an_unreachable_server_is_one_line(outputs: Path) -> None:
     with WandbServer() as gone:
         pass
