@@ -51,12 +51,15 @@ class Pair:
     Attributes:
         difference: how much higher the second's front lies than the first's, on average, in points.
         crossings: the natural risks at which the lower of the two changes, in percent.
+        last_crossing: the largest of them, from which on nothing changes, over the redraws that have one; None
+            where there is none.
         crossing_share: of the redrawn seeds, in what fraction there is a crossing; None at one seed.
     """
 
     methods: tuple[str, str]
     difference: Interval
     crossings: tuple[float, ...]
+    last_crossing: Interval | None
     crossing_share: float | None
 
 
@@ -141,6 +144,7 @@ def _fronts(frame: pandas.DataFrame, block: Block) -> Iterator[Fronts]:
                 pair,
                 interval(pair),
                 tuple(whole["crossings", pair]),
+                interval(("last crossing", pair)) if whole["crossings", pair] else None,
                 share([bool(measured["crossings", pair]) for measured in drawn]),
             )
             for pair in combinations(methods, 2)
@@ -176,7 +180,9 @@ def _measured(points: np.ndarray, members: dict[str, np.ndarray]) -> dict[Any, A
         found["crossings", (first, second)] = []
         if first in levels and second in levels:
             found[first, second] = found[second] - found[first]
-            found["crossings", (first, second)] = _sign_changes(levels[first] - levels[second], steps)
+            changes = _sign_changes(levels[first] - levels[second], steps)
+            found["crossings", (first, second)] = changes
+            found |= {("last crossing", (first, second)): changes[-1]} if changes else {}
     return found
 
 

@@ -52,7 +52,8 @@ def _pair(pair: Pair) -> str:
     crossing = f"they cross at R_nat {at}" if pair.crossings else "they do not cross"
     if pair.crossing_share is not None:
         share = pair.crossing_share if pair.crossings else 1 - pair.crossing_share
-        crossing += f" ({100 * share:.0f} % of the draws {'do' if pair.crossings else 'do not'})"
+        crossing += f" ({100 * share:.0f} % of the draws {'do' if pair.crossings else 'do not'}"
+        crossing += f", the last time at {_interval(pair.last_crossing)})" if pair.last_crossing else ")"
     return f"{second} minus {first}: {_interval(pair.difference, '+')}; {crossing}"
 
 

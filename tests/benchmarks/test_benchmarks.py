@@ -10,7 +10,7 @@ import pytest
 import torch
 from command_line import typed
 
-from benchmarks import basic, evaluation, others, training
+from benchmarks import basic, evaluation, others, table, training
 from benchmarks.checkpoints import settings
 from benchmarks.evaluation import Found
 from benchmarks.measuring import alternate, ratio
@@ -29,6 +29,13 @@ def test_evaluation_prints_a_ratio_for_every_library(capsys: pytest.CaptureFixtu
             assert f"{library} / {success}: time " in printed
         assert f"{library} / any_iterate, both from the clean image: broken + hidden by it alone 0 + 0" in printed
     assert (others.TORCHATTACKS_MISSING in printed) == ("torchattacks" not in others.libraries())
+
+
+def test_table_prints_a_ratio(capsys: pytest.CaptureFixture[str]) -> None:
+    assert table.main(["--runs", "20", "--repetitions", "1"]) == 0
+    assert "20 runs into the table, read anew / from the cache: " in capsys.readouterr().out
+    assert table.main(["--runs", "none"]) == 2
+    assert "--runs" in capsys.readouterr().err
 
 
 def test_training_prints_a_ratio(capsys: pytest.CaptureFixture[str]) -> None:
