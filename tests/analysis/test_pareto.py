@@ -126,7 +126,7 @@ def test_the_command_says_it_in_words_and_in_json(
     out = capsys.readouterr().out
     assert "not dominated, 2 seeds: a λ = 0 (100 %), a λ = 1 (100 %)" in out
     assert "b minus a: +6.00 \\[+6.00, +6.00\\]; they cross at R_nat 4.00 (100 % of the draws do, " in out
-        assert "the last time at 4.00 \\[4.00, 4.00\\])" in out
+    assert "the last time at 4.00 \\[4.00, 4.00\\])" in out
     assert main(["pareto", str(outputs), "--format", "json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)
     assert Interval(**record["heights"]["b"]).value == pytest.approx(70)
