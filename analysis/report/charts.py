@@ -52,7 +52,8 @@ def _tradeoff(x: str, y: str, defenses: Sequence[str]) -> altair.LayerChart:
         wanted = "isValid(datum.lambda_value)" if over_lambda else f"isValid(datum.{x}) && isValid(datum.{y})"
         return chosen.transform_filter(wanted)
 
-    metrics = [alt.Tooltip(f"{name}:Q", title=symbol, format=".2f") for name, symbol in SYMBOLS.items()]
+    symbols = {**{name: name for name in METRICS}, "R_sta_minus": "R_sta⁻", **SYMBOLS}
+    metrics = [alt.Tooltip(f"{name}:Q", title=symbol, format=".2f") for name, symbol in symbols.items()]
     where = [alt.Tooltip("defense:N"), alt.Tooltip("lambda:N", title="λ")]
     about_run = [*where, alt.Tooltip("seed:N"), *metrics, alt.Tooltip("run_id:N", title="run")]
     about_cell = [

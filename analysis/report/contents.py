@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from analysis import published
 from analysis.beside_paper import Comparison, beside_paper
 from analysis.cells import SYMBOLS, Block, Cell, Estimate, blocks, unplaced
+from analysis.measured import METRICS
 
 if TYPE_CHECKING:
     import pandas
@@ -75,7 +76,7 @@ def contents(frame: pandas.DataFrame) -> Contents:
             for directory in cell.done:
                 run = by_directory[directory]
                 run["experiment"], run["label"] = number, cell.defense
-                shown = {key: run[key] for key in ("seed", "run_id", "page", *SYMBOLS)}
+                shown = {key: run[key] for key in ("seed", "run_id", "page", *METRICS)}
                 charts["runs"].append({**where, **shown})
         charts["published"] += _published(number, experiment.block, frame)
     return Contents(experiments, charts, runs, tuple(_comparisons(frame)), tuple(unplaced(frame)))
@@ -97,7 +98,7 @@ def _run(index: int, row: Mapping[Hashable, Any]) -> dict[str, Any]:
     """A row of `collect`, its metrics in percent, and the name of its page."""
     # A run id comes from a file: only a plain one names another file.
     page = row["run_id"] if re.fullmatch(r"\w{1,64}", row["run_id"]) else f"run-{index}"
-    metrics = {name: _number(100 * row[name]) for name in SYMBOLS}
+    metrics = {name: _number(100 * row[name]) for name in METRICS}
     seed = None if row["seed"] is None or row["seed"] != row["seed"] else int(row["seed"])
     return {
         **{str(key): value for key, value in row.items()},

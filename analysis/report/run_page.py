@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,13 +51,17 @@ class RunPage:
     picture: bytes | None
 
 
-def run_page(directory: Path) -> RunPage:
-    """Read the run at `directory`."""
+def run_page(row: Mapping[str, Any]) -> RunPage:
+    """Read the run of `row` (of `collect`); without a config.yaml, as from W&B, its settings are the row's."""
+    directory = Path(row["directory"])
     status, result = _load(directory / "status.json"), _load(directory / "result.json")
+    known = {
+        key: value for key, value in row.items() if "." in key and not key.endswith("_target_") and value == value
+    }
     sheet, picture = _picture(directory / "hidden.png")
     return RunPage(
         measured=tuple(_measured(result)),
-        settings=tuple(_leaves("", _load(directory / "config.yaml"))),
+        settings=tuple(_leaves("", _load(directory / "config.yaml") or known)),
         environment=tuple(_leaves("", _load(directory / "environment.json"))),
         attempts=tuple(_attempts(status)),
         history=_history(directory / "history.csv"),

@@ -43,7 +43,7 @@ def write_report(frame: pandas.DataFrame, folder: Path) -> Path:
             raise InputError(f"-o {folder}: cannot be made a folder: {error.strerror}") from error
     found = contents(frame)
     specs = f"const CHARTS = {json.dumps(specifications(found.defenses))};\n"
-    pages = [run_page(Path(run["directory"])) for run in found.runs]
+    pages = [run_page(run) for run in found.runs]
     common = {name: _common([getattr(page, name) for page in pages]) for name in ("settings", "environment")}
     write_whole(folder / "assets" / "vega.js", _vega().encode())
     write_whole(folder / "assets" / "charts.js", specs.encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from fake_report import add_files, make_outputs
 from fake_runs import make_run
 
 from analysis.__main__ import main
+from analysis.collect import collect
+from analysis.report.write import write_report
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +93,14 @@ def test_a_broken_file_costs_its_part_of_the_page_only(tmp_path: Path, name: str
     assert main(["report", str(tmp_path / "outputs"), "-o", str(tmp_path / "report")]) in (0, 1)
     (page,) = (tmp_path / "report" / "pages").glob("*.html")
     assert "Settings" in page.read_text()
+
+
+def test_a_run_without_config_shows_the_settings_that_are_known(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "outputs")
+    frame = collect(tmp_path / "outputs")
+    shutil.rmtree(run)  # as for a run that was read from W&B
+    write_report(frame, tmp_path / "report")
+    assert '["recipe.epochs", "40"]' in (tmp_path / "report" / "assets" / "common.js").read_text()
 
 
 def test_published_rows_stand_beside_ours(tmp_path: Path) -> None:

@@ -108,7 +108,8 @@ def test_hovering_shows_everything_about_a_run(browser: webdriver.Chrome) -> Non
     ActionChains(browser).move_to_element(points(browser)[-1]).perform()
     wait(browser, lambda: "seed" in tooltip(browser))
     said = tooltip(browser)
-    for name in ("defense", "λ", "seed", "D", "A", "F", "R_nat", "R_adv⁺", "R_hyp⁻", "run"):
+    risks = ("R_nat", "R_adv", "R_adv⁺", "R_hyp", "R_hyp⁻", "R_sta", "R_sta⁻")
+    for name in ("defense", "λ", "seed", "D", "A", "F", *risks, "run"):
         assert name in said.split()
 
 
