@@ -87,10 +87,10 @@ def _history(columns: list[str], title: str) -> altair.LayerChart:
     base = alt.Chart(alt.NamedData("history")).transform_fold([*columns], ["quantity", "value"])
     base = base.transform_filter("isValid(datum.value)")
     legend = alt.Legend(title=None, orient="bottom") if len(columns) > 1 else None
-    dash = alt.StrokeDash("quantity:N", sort=None, legend=legend)
-    color = alt.Color("quantity:N", sort=None, legend=legend)
+    dash = alt.StrokeDash("quantity:N", scale=alt.Scale(domain=columns), legend=legend)
+    color = alt.Color("quantity:N", scale=alt.Scale(domain=columns), legend=legend)
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1))
-    y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False))
+    y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3~r"))
     tooltip = [alt.Tooltip("epoch:Q"), alt.Tooltip("quantity:N"), alt.Tooltip("value:Q", format=".4g")]
     line = base.mark_line().encode(x, y, color, dash)
     points = base.mark_point(filled=True, size=18).encode(x, y, color, tooltip=tooltip)
