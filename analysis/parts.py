@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis import comparison_text, curves, paper_tables, pareto_text, pivot, runs, tables, targeted
+from analysis import (
+    comparison_text,
+    curves,
+    destinations,
+    paper_tables,
+    pareto_text,
+    pivot,
+    runs,
+    tables,
+    targeted,
+)
 from analysis.beside_paper import beside_paper
 from analysis.cells import SYMBOLS
 from analysis.collect import collect
 from analysis.compare import compare
-from analysis.drawing import FILE_TYPES, save
+from analysis.drawing import save
 from analysis.files import write_whole
 from analysis.lines import METRICS, SETTINGS
 from analysis.pareto import fronts
@@ -23,7 +32,6 @@ from hypo.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
 
 
 _TRADEOFF = ("R_nat", "R_hyp_minus")
@@ -99,20 +107,16 @@ def _texts(
     """A part that writes what `find` makes of the runs, by that one of `formats` that is asked for."""
 
     def run(options: argparse.Namespace) -> pandas.DataFrame:
-        form = _format(options, formats)
+        form = destinations.chosen_format(options, formats)
         frame = _runs(options)
-        _write(formats[form](find(frame, options)), options.output)
+        destinations.write(formats[form](find(frame, options)), options.output)
         return frame
 
     return run
 
 
-def _folders(options: argparse.Namespace) -> list[Path]:
-    return options.folders or ([] if options.from_wandb else [Path("outputs")])
-
-
 def _runs(options: argparse.Namespace) -> pandas.DataFrame:
-    return collect(_folders(options), options.from_wandb)
+    return collect(destinations.folders(options), options.from_wandb)
 
 
 def _tables(options: argparse.Namespace) -> pandas.DataFrame:
@@ -128,18 +132,19 @@ def _tables(options: argparse.Namespace) -> pandas.DataFrame:
 def _curves(options: argparse.Namespace) -> pandas.DataFrame:
     frame = _runs(options)
     name = "tradeoff" if (options.x, options.y) == _TRADEOFF else f"{options.y}-against-{options.x}"
-    _save(curves.tradeoff_figure(frame, options.x, options.y, options.paper), _folder(options), name)
+    figure = curves.tradeoff_figure(frame, options.x, options.y, options.paper)
+    destinations.save_figure(figure, destinations.figure_folder(options), name)
     return frame
 
 
 def _targeted(options: argparse.Namespace) -> pandas.DataFrame:
     frame = _runs(options)
     rates = targeted.targeted_rates(frame)
-    folder = _folder(options)
+    folder = destinations.figure_folder(options)
     path = folder / "targeted.csv"
     write_whole(path, rates.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
     print(path)
-    _save(targeted.figure(rates), folder, "targeted")
+    destinations.save_figure(targeted.figure(rates), folder, "targeted")
     return frame
 
 
@@ -175,7 +180,7 @@ def _wandb(options: argparse.Namespace) -> None:
         colors = dashboards.colors(collect(folders, None if folders else options.project))
     if options.dry_run:
         text = json.dumps(dashboards.specifications(*target, colors), indent=1, ensure_ascii=False)
-        _write(text + "\n", options.output)
+        destinations.write(text + "\n", options.output)
     else:
         print(*dashboards.publish(*target, colors), sep="\n")
 
@@ -184,7 +189,7 @@ def _report(options: argparse.Namespace) -> pandas.DataFrame:
     from analysis.report.write import write_report
 
     frame = _runs(options)
-    print(write_report(frame, options.output or _home(options) / "report"))
+    print(write_report(frame, options.output or destinations.home(options) / "report"))
     return frame
 
 
@@ -196,57 +201,6 @@ def _examples(options: argparse.Namespace) -> None:
     path = options.output or options.directory / "examples.png"
     save(figure(examples(options.directory, options.count)), path)
     print(path)
-
-
-def _format(options: argparse.Namespace, formats: Collection[str]) -> str:
-    """The format that was asked for, or that the file's suffix stands for."""
-    if options.format:
-        return str(options.format)
-    suffixes = {".tex" if form == "latex" else f".{form}": form for form in formats}
-    if not options.output:
-        return next(iter(suffixes.values()))
-    suffix = options.output.suffix.lower()
-    if suffix not in suffixes:
-        *others, last = suffixes
-        kinds = f"{', '.join(others)} or {last}"
-        raise InputError(f"-o {options.output}: takes a file ending in {kinds}, or give --format")
-    return suffixes[suffix]
-
-
-def _write(content: str | bytes, output: Path | None) -> None:
-    if output:
-        write_whole(output, content.encode() if isinstance(content, str) else content)
-        print(output)
-    elif isinstance(content, str):
-        print(content, end="")
-    else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content)
-
-
-def _folder(options: argparse.Namespace) -> Path:
-    """Where figures go, made if it is missing."""
-    folder: Path = options.output or _home(options)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"-o {folder}: cannot be made a folder: {error.strerror}") from error
-    return folder
-
-
-def _home(options: argparse.Namespace) -> Path:
-    """Where figures go by default: the first folder, but never among the runs."""
-    folder = (_folders(options) or [Path()])[0].absolute()
-    if folder.name == "runs":
-        return folder.parent
-    return folder.parent.parent if folder.parent.name == "runs" else folder
-
-
-def _save(figure: Figure, folder: Path, name: str) -> None:
-    for suffix in FILE_TYPES:
-        path = folder / f"{name}{suffix}"
-        save(figure, path)
-        print(path)
 
 
 @dataclass(frozen=True)
