@@ -34,7 +34,7 @@ _SETTINGS = ("dataset", "training_data", "arch", "defense", "lambda", "lambda_va
 _COLUMNS = (*_IDENTITY, *_SETTINGS, "epsilon_value", "recipe", "evaluation", "seed", "settings")
 
 # The C parser is five times as fast, and a thousand configs take the Python one seven seconds.
-YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def collect(outputs: str | Path | Sequence[str | Path], project: str | None = None) -> pandas.DataFrame:
@@ -97,14 +97,14 @@ def _read(source: Path, caches: dict[Path, RowCache]) -> Iterator[dict[str, Any]
             caches[folder] = RowCache(folder)
         row = caches[folder].row(directory, partial(_read_run, directory, planned))
         if row["state"] == "missing":
-            row["command"] = one_line(_load(source / "sweep.json")[0].get("command"))
+            row["command"] = one_line(load(source / "sweep.json")[0].get("command"))
         yield row
 
 
 def _read_run(directory: Path, planned: Record) -> dict[str, Any]:
-    config, config_fault = _load(directory / "config.yaml")
-    status, status_fault = _load(directory / "status.json")
-    result, result_fault = _load(directory / "result.json")
+    config, config_fault = load(directory / "config.yaml")
+    status, status_fault = load(directory / "status.json")
+    result, result_fault = load(directory / "result.json")
     measured: dict[str, float] = {}
     begun = any((directory / name).exists() for name in ("status.json", "result.json"))
     if planned and not begun:
@@ -133,13 +133,13 @@ def _read_run(directory: Path, planned: Record) -> dict[str, Any]:
     }
 
 
-def _load(path: Path) -> tuple[dict[str, Any], str]:
+def load(path: Path) -> tuple[dict[str, Any], str]:
     """The mapping in a YAML or JSON file and what is wrong with it ("" if nothing)."""
     try:
         text = path.read_text("utf-8")
         if path.suffix == ".yaml":
             # By way of JSON: keys become text, dates too, and an alias to itself is refused.
-            text = json.dumps(yaml.load(text, Loader=YAML_LOADER), default=str)
+            text = json.dumps(yaml.load(text, Loader=_YamlLoader), default=str)
         record = json.loads(text)
     except FileNotFoundError:
         return {}, f"{path.name} is missing"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.drawing import FILE_TYPES, save
-from analysis.files import write_whole
+from analysis.files import make_folder, write_whole
 from hypo.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def folders(options: argparse.Namespace) -> list[Path]:
     """Those that were typed; without any the outputs here, or none where a W&B project is read."""
-    return options.folders or ([] if options.from_wandb else [Path("outputs")])
+    return options.folders or ([] if options.from_wandb is not None else [Path("outputs")])
 
 
 def chosen_format(options: argparse.Namespace, formats: Collection[str]) -> str:
@@ -59,10 +59,7 @@ def home(options: argparse.Namespace) -> Path:
 def figure_folder(options: argparse.Namespace) -> Path:
     """Where figures go, made if it is missing."""
     folder: Path = options.output or home(options)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"-o {folder}: cannot be made a folder: {error.strerror}") from error
+    make_folder(folder)
     return folder
 
 

@@ -8,6 +8,18 @@ from hypo.atomic import write_atomically
 from hypo.errors import InputError
 
 
+def make_folder(folder: Path) -> None:
+    """Make `folder`, and those above it, where they are missing.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"-o {folder}: cannot be made a folder: {error.strerror}") from error
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Replace `path` with `content`; whatever goes wrong, the file that was there stays as it was.
 

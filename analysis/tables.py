@@ -55,7 +55,7 @@ def markdown(table: TradeoffTable) -> str:
         # The metrics' own names need no escape: R_nat has its underscore between letters.
         lines += [f"| defense | λ | n | {' | '.join(SYMBOLS.values())} |", "|---" + "|--:" * 8 + "|"]
         for cell in block.cells:
-            values = [_shown(estimate, " ± ") for estimate in _estimates(cell).values()]
+            values = [shown(estimate) for estimate in _estimates(cell).values()]
             first = [escaping.markdown(text) for text in (cell.defense, cell.lambda_)]
             lines.append(f"| {' | '.join([*first, cell.seeds, *values])} |")
         remarks = (*block.trends, *block.notes)
@@ -103,7 +103,7 @@ def latex(table: TradeoffTable) -> str:
         for cell in block.cells:
             if cell.defense != previous:
                 lines.append(r"\addlinespace")
-            values = [_shown(estimate, r" $\pm$ ", hole="---") for estimate in _estimates(cell).values()]
+            values = [shown(estimate, r" $\pm$ ", hole="---") for estimate in _estimates(cell).values()]
             first = [escaping.latex(text) for text in (cell.defense, cell.lambda_)]
             lines.append(" & ".join([*first, cell.seeds, *values]) + r" \\")
             previous = cell.defense
@@ -133,7 +133,7 @@ def print_table(frame: pandas.DataFrame, console: Console) -> None:
             grid.add_column(name, justify="right", no_wrap=True)
         previous = None
         for cell in block.cells:
-            values = [_shown(estimate, "±", digits=1) for estimate in _estimates(cell).values()]
+            values = [shown(estimate, "±", digits=1) for estimate in _estimates(cell).values()]
             name = "" if cell.defense == previous else cell.defense
             grid.add_row(*(Text(text) for text in (name, cell.lambda_, cell.seeds, *values)))
             previous = cell.defense
@@ -148,7 +148,8 @@ def _estimates(cell: Cell) -> dict[str, Estimate]:
     return {metric: cell.estimates[metric] for metric in SYMBOLS}
 
 
-def _shown(estimate: Estimate, plus_minus: str, digits: int = 2, hole: str = "—") -> str:
+def shown(estimate: Estimate, plus_minus: str = " ± ", digits: int = 2, hole: str = "—") -> str:
+    """Mean and standard deviation, the latter where there is one; `hole` where there is nothing."""
     if estimate.n == 0:
         return hole
     mean = f"{estimate.mean:.{digits}f}"

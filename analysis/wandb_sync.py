@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from analysis.collect import YAML_LOADER
+from analysis.collect import load
 from analysis.escaping import one_line
 from analysis.wandb_runs import served
 from hypo import sweep_directory
@@ -64,7 +61,7 @@ def sync(frame: pandas.DataFrame, target: tuple[str, str] | None = None) -> Iter
     groups = _Groups()
     for row in frame[frame["state"].isin(_ENDED)].to_dict("records"):
         directory = Path(row["directory"])
-        config = yaml.load((directory / "config.yaml").read_text("utf-8"), Loader=YAML_LOADER)
+        config = load(directory / "config.yaml")[0]
         place = target or _place(config["tracking"])
         if place not in known:
             known[place] = {run.id: run for run in _served("/".join(place))}
@@ -121,7 +118,7 @@ def _upload(
             for row in epochs:
                 run.log(row, step=int(row["epoch"]))
             if done:
-                conclude(run, directory, json.loads((directory / "result.json").read_text("utf-8")))
+                conclude(run, directory, load(directory / "result.json")[0])
         finally:
             run.finish(0 if done else 1)
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import published
 from analysis.beside_paper import Comparison, beside_paper
-from analysis.cells import SYMBOLS, Block, Cell, Estimate, blocks, unplaced
+from analysis.cells import SYMBOLS, Block, Cell, blocks, unplaced
 from analysis.measured import METRICS
+from analysis.records import number
+from analysis.tables import shown
 
 if TYPE_CHECKING:
     import pandas
@@ -68,25 +70,18 @@ def contents(frame: pandas.DataFrame) -> Contents:
     runs = tuple(_run(index, row) for index, row in enumerate(frame.to_dict("records")))
     by_directory = {run["directory"]: run for run in runs}
     charts: dict[str, list[dict[str, Any]]] = {"cells": [], "runs": [], "published": []}
-    for number, experiment in enumerate(experiments):
+    for at, experiment in enumerate(experiments):
         for cell in experiment.block.cells:
-            where = {"experiment": number, "defense": cell.defense, "lambda": cell.lambda_}
-            where["lambda_value"] = _number(cell.lambda_value)
+            where = {"experiment": at, "defense": cell.defense, "lambda": cell.lambda_}
+            where["lambda_value"] = number(cell.lambda_value)
             charts["cells"].append({**where, "n": cell.seeds, **_metrics(cell)})
             for directory in cell.done:
                 run = by_directory[directory]
-                run["experiment"], run["label"] = number, cell.defense
+                run["experiment"], run["label"] = at, cell.defense
                 shown = {key: run[key] for key in ("seed", "run_id", "page", *METRICS)}
                 charts["runs"].append({**where, **shown})
-        charts["published"] += _published(number, experiment.block, frame)
+        charts["published"] += _published(at, experiment.block, frame)
     return Contents(experiments, charts, runs, tuple(_comparisons(frame)), tuple(unplaced(frame)))
-
-
-def shown(estimate: Estimate) -> str:
-    """Mean ± std, "—" where there is nothing."""
-    if not estimate.n:
-        return "—"
-    return f"{estimate.mean:.2f}" if math.isnan(estimate.std) else f"{estimate.mean:.2f} ± {estimate.std:.2f}"
 
 
 def _experiment(block: Block) -> Experiment:
@@ -98,7 +93,7 @@ def _run(index: int, row: Mapping[Hashable, Any]) -> dict[str, Any]:
     """A row of `collect`, its metrics in percent, and the name of its page."""
     # A run id comes from a file: only a plain one names another file.
     page = row["run_id"] if re.fullmatch(r"\w{1,64}", row["run_id"]) else f"run-{index}"
-    metrics = {name: _number(100 * row[name]) for name in METRICS}
+    metrics = {name: number(100 * row[name]) for name in METRICS}
     seed = None if row["seed"] is None or row["seed"] != row["seed"] else int(row["seed"])
     return {
         **{str(key): value for key, value in row.items()},
@@ -113,14 +108,14 @@ def _metrics(cell: Cell) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in SYMBOLS:
         estimate = cell.estimates[name]
-        mean, std = _number(estimate.mean), 0.0 if math.isnan(estimate.std) else estimate.std
+        mean, std = number(estimate.mean), 0.0 if math.isnan(estimate.std) else estimate.std
         found |= {name: mean, f"{name}_shown": shown(estimate)}
         if mean is not None:
-            found |= {f"{name}_low": _number(mean - std), f"{name}_high": _number(mean + std)}
+            found |= {f"{name}_low": number(mean - std), f"{name}_high": number(mean + std)}
     return found
 
 
-def _published(number: int, block: Block, frame: pandas.DataFrame) -> list[dict[str, Any]]:
+def _published(at: int, block: Block, frame: pandas.DataFrame) -> list[dict[str, Any]]:
     """The published points of every table that describes this experiment, whichever of its λ we have."""
     ours = frame[frame["settings"] == block.settings["settings"]].to_dict("records")
     found = []
@@ -130,7 +125,7 @@ def _published(number: int, block: Block, frame: pandas.DataFrame) -> list[dict[
         for row in rows:
             values = {metric: figure.mean for (_, metric), figure in row.figures.items()}
             if row.place in places:
-                where = {"experiment": number, "defense": row.setting["defense"], "table": name}
+                where = {"experiment": at, "defense": row.setting["defense"], "table": name}
                 found.append({**where, "lambda_value": float(row.setting["lambda"]), **values})
     return found
 
@@ -143,8 +138,3 @@ def _comparisons(frame: pandas.DataFrame) -> list[Comparison]:
         if rows:
             found.append(Comparison(name, rows, comparison.unmatched))
     return found
-
-
-def _number(value: float) -> float | None:
-    """As JSON takes it: NaN is None, and five digits are enough for a page."""
-    return None if math.isnan(value) else round(float(value), 5)

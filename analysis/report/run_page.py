@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from analysis.collect import YAML_LOADER
+from analysis.collect import load
 from hypo.demonstration import Sheet, read_sheet
 
 _HISTORY = ("loss", "learning_rate", "clean_accuracy", "perturbed_accuracy")
@@ -54,29 +50,20 @@ class RunPage:
 def run_page(row: Mapping[str, Any]) -> RunPage:
     """Read the run of `row` (of `collect`); without a config.yaml, as from W&B, its settings are the row's."""
     directory = Path(row["directory"])
-    status, result = _load(directory / "status.json"), _load(directory / "result.json")
+    status, result = load(directory / "status.json")[0], load(directory / "result.json")[0]
     known = {
         key: value for key, value in row.items() if "." in key and not key.endswith("_target_") and value == value
     }
     sheet, picture = _picture(directory / "hidden.png")
     return RunPage(
         measured=tuple(_measured(result)),
-        settings=tuple(_leaves("", _load(directory / "config.yaml") or known)),
-        environment=tuple(_leaves("", _load(directory / "environment.json"))),
+        settings=tuple(_leaves("", load(directory / "config.yaml")[0] or known)),
+        environment=tuple(_leaves("", load(directory / "environment.json")[0])),
         attempts=tuple(_attempts(status)),
         history=_history(directory / "history.csv"),
         sheet=sheet,
         picture=picture,
     )
-
-
-def _load(path: Path) -> dict[str, Any]:
-    with contextlib.suppress(OSError, ValueError, yaml.YAMLError):
-        text = path.read_text("utf-8")
-        content = yaml.load(text, Loader=YAML_LOADER) if path.suffix == ".yaml" else json.loads(text)
-        if isinstance(content, dict):
-            return content
-    return {}
 
 
 def _measured(result: dict[str, Any]) -> Iterator[Measured]:

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import paper_tables
 from analysis.cells import SYMBOLS
-from analysis.files import write_whole
+from analysis.files import make_folder, write_whole
 from analysis.report.charts import specifications
-from analysis.report.contents import CHOICES, Contents, contents, shown
+from analysis.report.contents import CHOICES, Contents, contents
 from analysis.report.run_page import RunPage, run_page
-from analysis.tables import UNITS
-from hypo.errors import InputError
+from analysis.tables import UNITS, shown
 
 if TYPE_CHECKING:
     import jinja2
@@ -37,10 +36,7 @@ def write_report(frame: pandas.DataFrame, folder: Path) -> Path:
         InputError: `folder` cannot be written.
     """
     for each in (folder, folder / "pages", folder / "assets"):
-        try:
-            each.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"-o {folder}: cannot be made a folder: {error.strerror}") from error
+        make_folder(each)
     found = contents(frame)
     specs = f"const CHARTS = {json.dumps(specifications(found.defenses))};\n"
     pages = [run_page(run) for run in found.runs]

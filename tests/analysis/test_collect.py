@@ -345,7 +345,7 @@ def test_configs_are_read_without_the_c_parser_too(
     outputs: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_run(outputs, lambda_="1/2")
-    monkeypatch.setattr("analysis.collect.YAML_LOADER", yaml.SafeLoader)
+    monkeypatch.setattr("analysis.collect._YamlLoader", yaml.SafeLoader)
     assert _only(collect(outputs))["lambda"] == "1/2"
 
 
