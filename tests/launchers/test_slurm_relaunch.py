@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from types import SimpleNamespace
+
 import pytest
 from fake_slurm import FakeSlurm, option
 from hydra_plugins.hypo_launchers import _slurm_launch
@@ -51,6 +54,20 @@ def test_what_left_the_queue_without_a_result_is_submitted_again(slurm: FakeSlur
     assert option(slurm.scripts[1], "array") == "0-1%2"
     failures_left = launch("seed=0,1,2", "hydra.launcher.retry_failed=false", "hydra.launcher.dry_run=true")
     assert "1 queued, 2 to run" in failures_left.out  # submitted again meanwhile, and nobody knows of these jobs
+
+
+def test_of_two_launches_in_one_second_the_later_one_counts(
+    slurm: FakeSlurm, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([datetime(2026, 1, 1, 12, 0, 0, microsecond) for microsecond in (9, 200000)])
+    falling = iter(("bbbbbb", "aaaaaa"))  # against the order of time
+    monkeypatch.setattr(_slurm_launch, "datetime", SimpleNamespace(now=lambda _: next(times)))
+    monkeypatch.setattr(_slurm_launch, "secrets", SimpleNamespace(token_hex=lambda _: next(falling)))
+    launch("seed=0")
+    slurm.show_all("FAILED")
+    launch("seed=0")  # whose job Slurm does not know
+    left = launch("seed=0", "hydra.launcher.retry_failed=false", "hydra.launcher.dry_run=true")
+    assert "0 queued, 1 to run, 0 failed before" in left.out
 
 
 def test_failed_cells_are_left_when_that_was_asked_for(slurm: FakeSlurm, launch: Launch) -> None:

@@ -91,7 +91,8 @@ def _show(plan: Plan, report: Report) -> None:
 def _submit(plan: Plan, report: Report) -> None:
     """Submit array after array; what was submitted is on record before the next one."""
     settings, sweep = plan.settings, plan.sweep
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    # Submissions are told apart, and put in order, by their names: a script may launch twice in a second.
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")
     submission_id = f"{stamp}-{secrets.token_hex(3)}"
     folder = sweep.directory.resolve() / "submissions" / submission_id
     folder.mkdir(parents=True)
