@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import distribution
 
 import numpy as np
 
@@ -35,17 +36,17 @@ class Digits:
 
     def load(self) -> ImageData:
         """The digits; (examples, 1, 8·scale, 8·scale)."""
-        from sklearn.datasets import load_digits
-
-        digits = load_digits()
-        rows = digits.images.astype(np.uint8)[..., np.newaxis]
+        # The file of `load_digits`, because to import scikit-learn takes every process seconds.
+        file = str(distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz"))
+        table = np.loadtxt(file, delimiter=",", dtype=np.uint8)
+        rows, labels = table[:, :-1].reshape(-1, 8, 8, 1), table[:, -1]
         rows = rows.repeat(self.scale, axis=1).repeat(self.scale, axis=2)
         # RandomState, because numpy promises its stream for ever; default_rng's may change with a release.
         order = np.random.RandomState(SPLIT_SEED).permutation(len(rows))
         train, test = order[:TRAIN], order[TRAIN:]
         return ImageData(
-            train=split_from_rows(rows[train], digits.target[train]),
-            test=split_from_rows(rows[test], digits.target[test]),
+            train=split_from_rows(rows[train], labels[train]),
+            test=split_from_rows(rows[test], labels[test]),
             classes=tuple("0123456789"),
             maximum=16,
             mean=(0.0,),
