@@ -36,23 +36,22 @@ def split(project: str, option: str) -> tuple[str, str]:
     return entity, name
 
 
-def served(project: str, option: str) -> list[wandb.apis.public.Run]:
+def served(project: str) -> list[wandb.apis.public.Run]:
     """The runs of the project "entity/project" on the server, with settings and results.
 
     Raises:
-        InputError: naming `option`: no such project, no answer or no API key.
+        InputError: no such project, no answer or no API key.
     """
     import wandb
 
-    entity, name = split(project, option)
     try:
         probe(wandb.setup().settings.base_url)
         found: list[wandb.apis.public.Run] = list(
-            wandb.Api(timeout=_TIMEOUT).runs(f"{entity}/{name}", lazy=False, per_page=500)
+            wandb.Api(timeout=_TIMEOUT).runs(project, lazy=False, per_page=500)
         )
     except Exception as error:
         # wandb reports refusals, time-outs and missing keys with a dozen types of exception.
-        raise InputError(f"{option}: {project}: W&B says: {one_line(error)}") from None
+        raise InputError(f"{project}: W&B says: {one_line(error)}") from None
     return found
 
 
@@ -62,13 +61,14 @@ def from_project(project: str) -> list[dict[str, Any]]:
     Raises:
         InputError: it cannot be read, or has no runs.
     """
+    split(project, "--from-wandb")
     states = {"finished": 0, "failed": 1, "crashed": 1, "killed": 1}
     rows = [
         _row(f"wandb:{project}/{run.id}", run.id, run.config, run.summary_metrics, states.get(run.state))
-        for run in served(project, "--from-wandb")
+        for run in served(project)
     ]
     if not rows:
-        raise InputError(f"--from-wandb: {project} has no runs")
+        raise InputError(f"{project}: the W&B project has no runs")
     return rows
 
 

@@ -44,8 +44,8 @@ def sync(frame: pandas.DataFrame, target: tuple[str, str] | None = None) -> Iter
         target: entity and project; None takes those in each run's settings, which leave the entity to W&B.
 
     Raises:
-        InputError: the server cannot be reached, or stopped answering; what was uploaded stays, and the same
-            command goes on.
+        InputError: a row is no run directory's; or the server cannot be reached, or stopped answering, then
+            what was uploaded stays, and the same command goes on.
     """
     import wandb
 
@@ -62,6 +62,8 @@ def sync(frame: pandas.DataFrame, target: tuple[str, str] | None = None) -> Iter
     for row in frame[frame["state"].isin(_ENDED)].to_dict("records"):
         directory = Path(row["directory"])
         config = load(directory / "config.yaml")[0]
+        if not config:
+            raise InputError(f"--sync: takes run directories; for W&B's own files: wandb sync {directory}")
         place = target or _place(config["tracking"])
         if place not in known:
             known[place] = {run.id: run for run in _served("/".join(place))}
@@ -91,7 +93,7 @@ def _place(tracking: Mapping[str, Any]) -> tuple[str, str]:
 def _served(project: str) -> list[Any]:
     """The project's runs; none where the first upload is to make it."""
     try:
-        return list(served(project, "--sync"))
+        return list(served(project))
     except InputError as error:
         if "not find project" in str(error):
             return []

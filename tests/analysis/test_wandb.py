@@ -148,11 +148,11 @@ def test_a_projects_runs_are_the_table_of_the_folder(server: WandbServer, output
 def test_a_project_that_is_not_there_is_one_line(server: WandbServer) -> None:
     code, _, errors = command(server, "tables", "--from-wandb", "tester/nothing")
     assert code == 2
-    assert "--from-wandb: tester/nothing: W&B says:" in errors
+    assert "python -m analysis: tester/nothing: W&B says:" in errors
     assert "ould not find project" in errors
 
 
-def test_folders_that_wandb_wrote_offline_are_a_source_too(tmp_path: Path) -> None:
+def test_folders_that_wandb_wrote_offline_are_a_source_too(server: WandbServer, tmp_path: Path) -> None:
     config = {"schema": 1, "name": "digits-mlp-a", "dataset": {"name": "digits"}, "defense": {"name": "thrm"}}
     config |= {
         "lambda": 5,
@@ -180,6 +180,10 @@ def test_folders_that_wandb_wrote_offline_are_a_source_too(tmp_path: Path) -> No
     assert (first["R_hyp_minus"], first["R_hyp_minus_lower"]) == (0.75, 0.7)
     assert pandas.isna(first["R_sta_minus"])
     assert frame.loc["killed", "state"] == "failed"
+    code, said, errors = command(server, "wandb", "--sync", tmp_path)
+    assert (code, said) == (2, "")
+    takes = "--sync: takes run directories; for W&B's own files: wandb sync"
+    assert errors == f"python -m analysis: {takes} {first['directory']}\n"
 
 
 def test_a_workspace_and_a_report_are_saved_and_then_updated(server: WandbServer, outputs: Path) -> None:
