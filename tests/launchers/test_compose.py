@@ -19,6 +19,7 @@ from hydra_plugins.hypo_launchers._compose import Composer
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from hypo import resolvers
 from hypo.config import job_from_config
 from hypo.explain import explain
 from hypo.job import Job
@@ -30,6 +31,7 @@ CHECKOUT = f"hydra.searchpath=[file://{CONF.parent}]"
 @pytest.fixture(scope="module")
 def loader() -> Iterator[Any]:
     Plugins.instance()
+    resolvers.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         yield GlobalHydra.instance().config_loader()
 
