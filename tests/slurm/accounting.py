@@ -36,8 +36,10 @@ AccountingStoragePass={folder}/munge.socket
 
 def database(folder: Path, port: int) -> list[str]:
     """Make an empty database in `folder`; returns the command that serves it on loopback, to whoever asks."""
-    data = folder / "database"
-    own = ["--no-defaults", "--user=root", f"--datadir={data}"]
+    data, scratch = folder / "database", folder / "database.tmp"
+    scratch.mkdir()
+    # A server that starts deletes every temporary table in its tmpdir, another server's too.
+    own = ["--no-defaults", "--user=root", f"--datadir={data}", f"--tmpdir={scratch}"]
     made = subprocess.run(
         ["mariadb-install-db", *own, "--skip-test-db", "--skip-name-resolve"], capture_output=True, text=True
     )
