@@ -1,12 +1,12 @@
-"""A comparison of two methods as Markdown, CSV or JSON."""
+"""A comparison of two methods, as text and as records."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
-from analysis import escaping
+from analysis import escaping, grids
 from analysis.cells import SYMBOLS
 from analysis.compare import Difference
 from analysis.records import Record, formats
@@ -15,26 +15,43 @@ from analysis.records import Record, formats
 def markdown(differences: Sequence[Difference]) -> str:
     """A table for every experiment, a sentence for every line of it, and how to read them."""
     lines: list[str] = []
-    for heading, group in groupby(differences, key=lambda difference: difference.heading):
-        rows = list(group)
-        first, second = map(escaping.markdown, rows[0].methods)
-        lines += [f"### {escaping.markdown(heading)}", ""]
-        titles = [first, second, "difference", "p", "n", "same outcome", f"only {first}", f"only {second}"]
-        lines += [f"| λ | metric | {' | '.join(titles)} |", "|--:|---" + "|--:" * 8 + "|"]
-        lines += [*(_row(row) for row in rows), ""]
+    for heading, rows in _by_experiment(differences):
+        lines += [f"### {escaping.markdown(heading)}", "", *grids.markdown(_grid(rows)), ""]
         lines += [*(f"- {escaping.markdown(row.sentence)}" for row in rows), ""]
+    return "\n".join([*lines, _note(differences), ""])
+
+
+def latex(differences: Sequence[Difference]) -> str:
+    r"""A `tabular` for every experiment, which needs only `\usepackage{booktabs}`, and its sentences under it."""
+    found = [
+        grids.latex(_grid(rows), [heading, *(row.sentence for row in rows)])
+        for heading, rows in _by_experiment(differences)
+    ]
+    return "\n".join([*found, *grids.small_print([_note(differences)]), ""])
+
+
+def _by_experiment(differences: Sequence[Difference]) -> Iterator[tuple[str, list[Difference]]]:
+    for heading, group in groupby(differences, key=lambda difference: difference.heading):
+        yield heading, list(group)
+
+
+def _note(differences: Sequence[Difference]) -> str:
     tests = sum(not math.isnan(difference.p) for difference in differences)
-    lines += [
+    return (
         "Percent and points. Differences are taken seed by seed (n of them), with Student's 95 % interval and p; "
         f"of {tests} such tests {0.05 * tests:.2g} fall below 5 % by chance alone. On single test examples: how "
         "many have the same outcome under both, on how many only one is right (D, F) or unbroken (A), over "
-        "all seeds, and McNemar's exact p seed by seed, which speaks of these models, not of other trainings.",
-        "",
-    ]
-    return "\n".join(lines)
+        "all seeds, and McNemar's exact p seed by seed, which speaks of these models, not of other trainings."
+    )
 
 
-def _row(row: Difference) -> str:
+def _grid(rows: Sequence[Difference]) -> grids.Grid:
+    first, second = rows[0].methods
+    numbers = [first, second, "difference", "p", "n", "same outcome", f"only {first}", f"only {second}"]
+    return grids.Grid(["λ", "metric", *numbers], [_row(row) for row in rows], words=2)
+
+
+def _row(row: Difference) -> list[str]:
     difference = f"{row.points:+.2f}"
     if not math.isnan(row.p):
         difference += f" [{row.low:+.2f}, {row.high:+.2f}]"
@@ -48,7 +65,7 @@ def _row(row: Difference) -> str:
         ]
     p = "—" if math.isnan(row.p) else f"{row.p:.2g}"
     numbers = [f"{row.first:.2f}", f"{row.second:.2f}", difference, p, str(row.seeds), *found]
-    return f"| {escaping.markdown(row.lambda_)} | {SYMBOLS[row.metric]} | {' | '.join(numbers)} |"
+    return [row.lambda_, SYMBOLS[row.metric], *numbers]
 
 
 def records(differences: Sequence[Difference]) -> list[Record]:
@@ -78,4 +95,8 @@ def records(differences: Sequence[Difference]) -> list[Record]:
     ]
 
 
-FORMATS: dict[str, Callable[[Sequence[Difference]], str | bytes]] = {"md": markdown, **formats(records)}
+FORMATS: dict[str, Callable[[Sequence[Difference]], str | bytes]] = {
+    "md": markdown,
+    "latex": latex,
+    **formats(records),
+}

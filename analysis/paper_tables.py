@@ -1,11 +1,11 @@
-"""A comparison with the paper as Markdown, CSV or LaTeX."""
+"""A comparison with the paper, as text and as records."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 
-from analysis import escaping
+from analysis import escaping, grids
 from analysis.beside_paper import ComparedRow, Comparison, Pair
 from analysis.published import SEEDS
 from analysis.records import Record, formats, number
@@ -45,9 +45,7 @@ def rows(comparison: Comparison) -> list[list[str]]:
 def markdown(comparison: Comparison) -> str:
     """A heading with what all rows share, the table, and how to read it."""
     lines = [f"### {escaping.markdown(_heading(comparison))}", ""]
-    columns = titles(comparison)
-    lines += [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    lines += [f"| {' | '.join(map(escaping.markdown, row))} |" for row in rows(comparison)]
+    lines += grids.markdown(_grid(comparison))
     return "\n".join([*lines, "", *(f"- {escaping.markdown(note)}" for note in notes(comparison)), ""])
 
 
@@ -76,13 +74,7 @@ def records(comparison: Comparison) -> list[Record]:
 
 def latex(comparison: Comparison) -> str:
     r"""One `tabular` that needs only `\usepackage{booktabs}`."""
-    columns = titles(comparison)
-    lines = [rf"\begin{{tabular}}{{{'l' * len(columns)}}}", r"\toprule"]
-    lines += [" & ".join(map(escaping.latex, columns)) + r" \\", r"\midrule"]
-    lines += [" & ".join(map(escaping.latex, row)) + r" \\" for row in rows(comparison)]
-    lines += [r"\bottomrule", r"\end{tabular}", "", r"\par\smallskip{\footnotesize"]
-    lines += [rf"{escaping.latex(note)}\par" for note in (_heading(comparison), *notes(comparison))]
-    return "\n".join([*lines, "}", ""])
+    return grids.latex(_grid(comparison), [_heading(comparison), *notes(comparison)])
 
 
 FORMATS: dict[str, Callable[[Comparison], str | bytes]] = {
@@ -90,6 +82,11 @@ FORMATS: dict[str, Callable[[Comparison], str | bytes]] = {
     "latex": latex,
     **formats(records),
 }
+
+
+def _grid(comparison: Comparison) -> grids.Grid:
+    columns = titles(comparison)
+    return grids.Grid(columns, rows(comparison), words=len(columns))
 
 
 def _varying(comparison: Comparison) -> list[str]:

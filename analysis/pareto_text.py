@@ -1,13 +1,13 @@
-"""Fronts as Markdown or JSON."""
+"""Fronts, as text and as records."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from typing import Any
 
-from analysis import escaping
+from analysis import escaping, grids
 from analysis.pareto import Fronts, Interval, Pair
+from analysis.records import Record, formats, number
 
 _NOTE = (
     "Percent and points; in brackets the middle 95 % when the seeds, paired, are drawn again 1,000 times; "
@@ -16,21 +16,67 @@ _NOTE = (
 )
 
 
+_NO_FRONT = "No method here has finished runs at several λ."
+
+
 def markdown(found: Sequence[Fronts]) -> str:
     """A heading for every experiment, and a line for everything that is said of it."""
     lines: list[str] = []
     for each in found:
         lines += [f"### {escaping.markdown(each.heading)}", ""]
         lines += [*(f"- {escaping.markdown(line)}" for line in _lines(each)), ""]
-    return "\n".join([*lines, _NOTE if found else "No method here has finished runs at several λ.", ""])
+    return "\n".join([*lines, _NOTE if found else _NO_FRONT, ""])
 
 
-def as_json(found: Sequence[Fronts]) -> str:
-    """A list with an object for every experiment, its keys those of `Fronts`."""
-    return json.dumps([asdict(each) for each in found], indent=1, ensure_ascii=False) + "\n"
+def latex(found: Sequence[Fronts]) -> str:
+    """The same lines as paragraphs in small print."""
+    lines = [text for each in found for text in (each.heading, *_lines(each))]
+    return "\n".join([*grids.small_print([*lines, _NOTE if found else _NO_FRONT]), ""])
 
 
-FORMATS: dict[str, Callable[[Sequence[Fronts]], str]] = {"md": markdown, "json": as_json}
+def records(found: Sequence[Fronts]) -> list[Record]:
+    """One a statement: `quantity` says what `value` is, in percent or points, and `low` and `high` its interval.
+
+    `share` is of the redrawn seeds, in what fraction the cell is not dominated, or there is a crossing.
+    """
+    return [
+        {"heading": each.heading, "seeds": each.seeds, **record} for each in found for record in _statements(each)
+    ]
+
+
+FORMATS: dict[str, Callable[[Sequence[Fronts]], str | bytes]] = {
+    "md": markdown,
+    "latex": latex,
+    **formats(records),
+}
+
+
+def _statements(found: Fronts) -> Iterator[dict[str, Any]]:
+    for cell in found.undominated:
+        yield _record("not dominated", cell.defense, lambda_=cell.lambda_, share=cell.share)
+    for method, height in found.heights.items():
+        yield _record("height of the front", method, height)
+    for pair in found.pairs:
+        first, second = pair.methods
+        yield _record("height above that of the other", second, pair.difference, other=first)
+        for place in pair.crossings:
+            at = pair.last_crossing if place == pair.crossings[-1] else None
+            crossing = at or Interval(place, None, None)
+            yield _record("R_nat of a crossing", second, crossing, other=first, share=pair.crossing_share)
+
+
+def _record(
+    quantity: str,
+    method: str,
+    interval: Interval | None = None,
+    *,
+    other: str = "",
+    lambda_: str = "",
+    share: float | None = None,
+) -> dict[str, Any]:
+    ends = {key: getattr(interval, key, None) for key in ("value", "low", "high")}
+    numbers = {key: None if value is None else number(value) for key, value in {**ends, "share": share}.items()}
+    return {"quantity": quantity, "method": method, "other": other, "lambda": lambda_, **numbers}
 
 
 def _lines(found: Fronts) -> Iterator[str]:

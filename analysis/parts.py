@@ -223,11 +223,7 @@ _COMPARE = _texts(comparison_text.FORMATS, lambda frame, options: compare(frame,
 
 PARTS: dict[str, Part] = {
     "tables": Part(_tables, _for_tables, "D, A, F and the risks in percent, defense by λ, mean ± std over seeds"),
-    "runs": Part(
-        _texts(runs.FORMATS),
-        _for_text(runs.FORMATS),
-        "one row a run, with every setting and metric (csv, json or parquet)",
-    ),
+    "runs": Part(_texts(runs.FORMATS), _for_text(runs.FORMATS), "one row a run, with every setting and metric"),
     "curves": Part(_curves, _for_curves, "natural against hypocritical risk, one line a defense, λ at the points"),
     "pareto": Part(
         _PARETO,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis import escaping
+from analysis import grids
 from analysis.cells import SYMBOLS, Estimate, one_spelling
 from analysis.measured import METRICS
 from analysis.records import Record, formats, number
@@ -117,20 +117,12 @@ def _refuse_mixtures(runs: pandas.DataFrame, known: Sequence[str], where: Key) -
 
 def markdown(table: Pivot) -> str:
     """A column for every row setting, then one for every column key and metric; text from configs is escaped."""
-    titles = _titles(table)
-    lines = [f"| {' | '.join(map(escaping.markdown, titles))} |", "|---" * len(titles) + "|"]
-    lines += [f"| {' | '.join(map(escaping.markdown, row))} |" for row in _texts(table)]
-    return "\n".join([*lines, "", _UNITS, ""])
+    return "\n".join([*grids.markdown(_grid(table)), "", _UNITS, ""])
 
 
 def latex(table: Pivot) -> str:
     r"""One `tabular` that needs only `\usepackage{booktabs}`."""
-    titles = _titles(table)
-    rows = [" & ".join(map(escaping.latex, row)) + r" \\" for row in [titles, *_texts(table)]]
-    sides = "l" * len(table.rows) + "r" * (len(titles) - len(table.rows))
-    lines = [rf"\begin{{tabular}}{{{sides}}}", r"\toprule", rows[0], r"\midrule", *rows[1:], r"\bottomrule"]
-    note = rf"\par\smallskip{{\footnotesize {escaping.latex(_UNITS)}}}"
-    return "\n".join([*lines, r"\end{tabular}", "", note, ""])
+    return grids.latex(_grid(table), [_UNITS])
 
 
 def records(table: Pivot) -> list[Record]:
@@ -157,15 +149,11 @@ FORMATS: dict[str, Callable[[Pivot], str | bytes]] = {"md": markdown, "latex": l
 _UNITS = "Percent; mean ± std (n seeds), std and n left out at n = 1."
 
 
-def _titles(table: Pivot) -> list[str]:
-    tops = ((column, metric) for column in table.column_keys for metric in table.metrics)
-    return [*table.rows, *(", ".join([*column, SYMBOLS.get(metric, metric)]) for column, metric in tops)]
-
-
-def _texts(table: Pivot) -> Iterator[list[str]]:
-    for row in table.row_keys:
-        places = ((row, column, metric) for column in table.column_keys for metric in table.metrics)
-        yield [*row, *(_shown(table.estimates.get(place)) for place in places)]
+def _grid(table: Pivot) -> grids.Grid:
+    tops = [(column, metric) for column in table.column_keys for metric in table.metrics]
+    titles = [*table.rows, *(", ".join([*column, SYMBOLS.get(metric, metric)]) for column, metric in tops)]
+    rows = [[*row, *(_shown(table.estimates.get((row, *top))) for top in tops)] for row in table.row_keys]
+    return grids.Grid(titles, rows, words=len(table.rows))
 
 
 def _shown(found: Estimate | None) -> str:

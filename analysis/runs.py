@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from analysis import grids
+from analysis.cells import SYMBOLS
 
 if TYPE_CHECKING:
     import pandas
@@ -40,4 +43,37 @@ def parquet(frame: pandas.DataFrame) -> bytes:
     return content.getvalue()
 
 
-FORMATS: dict[str, Callable[[pandas.DataFrame], bytes]] = {"csv": csv, "json": as_json, "parquet": parquet}
+def markdown(frame: pandas.DataFrame) -> str:
+    """What fits on a page: the runs with their state and the metrics of the trade-off table."""
+    return "\n".join([*grids.markdown(_grid(frame)), "", _PERCENT, ""])
+
+
+def latex(frame: pandas.DataFrame) -> str:
+    """The same for a paper."""
+    return grids.latex(_grid(frame), [_PERCENT])
+
+
+FORMATS: dict[str, Callable[[pandas.DataFrame], str | bytes]] = {
+    "csv": csv,
+    "json": as_json,
+    "parquet": parquet,
+    "md": markdown,
+    "latex": latex,
+}
+
+_PERCENT = "Percent; in brackets the 95 % Wilson interval."
+
+
+def _grid(frame: pandas.DataFrame) -> grids.Grid:
+    rows = [
+        [f"{row['name']}-{row['run_id']}", row["state"], *(_shown(row, metric) for metric in SYMBOLS)]
+        for row in frame.to_dict("records")
+    ]
+    return grids.Grid(["run", "state", *SYMBOLS.values()], rows, words=2)
+
+
+def _shown(row: Mapping[Hashable, Any], metric: str) -> str:
+    value, low, high = (100 * row[name] for name in (metric, f"{metric}_lower", f"{metric}_upper"))
+    if value != value:  # NaN: there is no result, or nothing to condition on
+        return "—"
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]" if low == low else f"{value:.2f}"

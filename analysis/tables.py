@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis import escaping
+from analysis import escaping, grids
 from analysis.cells import SYMBOLS, Block, Cell, Estimate, blocks, unplaced
 from analysis.records import Record, formats, number
 
@@ -52,12 +52,11 @@ def markdown(table: TradeoffTable) -> str:
     lines = []
     for block in table.blocks:
         lines += [f"### {escaping.markdown(block.heading)}", ""]
-        # The metrics' own names need no escape: R_nat has its underscore between letters.
-        lines += [f"| defense | λ | n | {' | '.join(SYMBOLS.values())} |", "|---" + "|--:" * 8 + "|"]
-        for cell in block.cells:
-            values = [shown(estimate) for estimate in _estimates(cell).values()]
-            first = [escaping.markdown(text) for text in (cell.defense, cell.lambda_)]
-            lines.append(f"| {' | '.join([*first, cell.seeds, *values])} |")
+        rows = [
+            [cell.defense, cell.lambda_, cell.seeds, *map(shown, _estimates(cell).values())]
+            for cell in block.cells
+        ]
+        lines += grids.markdown(grids.Grid(["defense", "λ", "n", *SYMBOLS.values()], rows, words=1))
         remarks = (*block.trends, *block.notes)
         lines += ["", *(f"- {escaping.markdown(remark)}" for remark in remarks), *([""] * bool(remarks))]
     if table.unplaced:
@@ -107,9 +106,8 @@ def latex(table: TradeoffTable) -> str:
             first = [escaping.latex(text) for text in (cell.defense, cell.lambda_)]
             lines.append(" & ".join([*first, cell.seeds, *values]) + r" \\")
             previous = cell.defense
-    lines += [r"\bottomrule", r"\end{tabular}", "", r"\par\smallskip{\footnotesize"]
-    lines += [rf"{escaping.latex(note)}\par" for note in (UNITS, *table.trends, *table.notes)]
-    return "\n".join([*lines, "}", ""])
+    notes = grids.small_print([UNITS, *table.trends, *table.notes])
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", "", *notes, ""])
 
 
 FORMATS: dict[str, Callable[[TradeoffTable], str | bytes]] = {

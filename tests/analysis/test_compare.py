@@ -155,7 +155,7 @@ def test_the_command_prints_every_format(both: Path, capsys: pytest.CaptureFixtu
     arguments = ["compare", "thrm", "trades", str(both)]
     assert main(arguments) == 0
     text = capsys.readouterr().out
-    assert "| 5 | R_hyp⁻ | 71.25 | 63.25 | +8.00 [" in text
+    assert r"| 5 | R_hyp⁻ | 71.25 | 63.25 | +8.00 \[" in text
     assert "of 1 such tests 0.05 fall below" in text  # the other metrics are alike in all seeds
     assert main([*arguments, "--format", "csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from analysis.__main__ import main
 from analysis.collect import collect
-from analysis.pareto import Interval, fronts, staircase, undominated
+from analysis.pareto import fronts, staircase, undominated
 
 Risks = dict[float, tuple[float, float]]
 
@@ -128,8 +128,18 @@ def test_the_command_says_it_in_words_and_in_json(
     assert "b minus a: +6.00 \\[+6.00, +6.00\\]; they cross at R_nat 4.00 (100 % of the draws do, " in out
     assert "the last time at 4.00 \\[4.00, 4.00\\])" in out
     assert main(["pareto", str(outputs), "--format", "json"]) == 0
-    (record,) = json.loads(capsys.readouterr().out)
-    assert Interval(**record["heights"]["b"]).value == pytest.approx(70)
+    records = json.loads(capsys.readouterr().out)
+    undominated_cells = [record for record in records if record["quantity"] == "not dominated"]
+    assert [(record["method"], record["lambda"], record["share"]) for record in undominated_cells] == [
+        *[("a", "0", 1), ("a", "1", 1), ("a", "5", 1)],
+        ("b", "0", 1),
+    ]
+    others = {(record["quantity"], record["method"]): record for record in records if record["value"] is not None}
+    assert others["height of the front", "b"]["value"] == 70
+    above = others["height above that of the other", "b"]
+    assert (above["other"], above["value"], above["low"], above["high"]) == ("a", 6, 6, 6)
+    crossing = others["R_nat of a crossing", "b"]
+    assert (crossing["value"], crossing["low"], crossing["high"], crossing["share"]) == (4, 4, 4, 1)
 
 
 def test_without_a_front_the_command_says_so(

@@ -15,6 +15,9 @@ from analysis.__main__ import main
 from analysis.collect import collect
 from analysis.runs import FORMATS, UNITS
 
+WHOLE = ("csv", "json", "parquet")
+"""Formats with every column."""
+
 SHOWN = [
     "run_id",
     "name",
@@ -47,7 +50,7 @@ def read(form: str, content: bytes) -> pandas.DataFrame:
     return pandas.read_parquet(io.BytesIO(content))
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", WHOLE)
 def test_every_format_holds_what_was_collected(frame: pandas.DataFrame, form: str) -> None:
     found = read(form, FORMATS[form](frame))
     assert list(found.columns) == list(frame.columns)
@@ -69,12 +72,23 @@ def test_units_are_stated(frame: pandas.DataFrame) -> None:
 def test_the_command_takes_the_format_off_the_suffix(
     outputs: Path, frame: pandas.DataFrame, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    for form, to_bytes in FORMATS.items():
+    for form in WHOLE:
+        content = FORMATS[form](frame)
         path = tmp_path / f"runs.{form}"
         assert main(["runs", str(outputs), "-o", str(path)]) == 1  # one run has no result
-        assert path.read_bytes() == to_bytes(frame)
+        assert path.read_bytes() == content
         capfdbinary.readouterr()
         assert main(["runs", str(outputs), "--format", form]) == 1
-        assert capfdbinary.readouterr().out == to_bytes(frame)
-    assert main(["runs", str(outputs), "-o", str(tmp_path / "runs.md")]) == 2
-    assert b"takes a file ending in .csv, .json or .parquet" in capfdbinary.readouterr().err
+        assert capfdbinary.readouterr().out == content
+    assert main(["runs", str(outputs), "-o", str(tmp_path / "runs.txt")]) == 2
+    assert b"takes a file ending in .csv, .json, .parquet, .md or .tex" in capfdbinary.readouterr().err
+
+
+def test_on_a_page_a_run_has_its_state_and_percentages_with_intervals(frame: pandas.DataFrame) -> None:
+    rows = [line.split(" | ") for line in str(FORMATS["md"](frame)).splitlines() if line.startswith("| digits")]
+    assert [row[1] for row in rows] == list(frame["state"])
+    first = next(row for row in rows if "s0" in row[0])
+    run_id = frame.loc[frame["seed"] == 0, "run_id"].item()
+    assert (first[0], first[2]) == (f"| digits_mlp_thrm_lambda5-s0-{run_id}", r"33.33 \[32.33, 34.33\]")
+    undefined = next(row for row in rows if "s1" in row[0])
+    assert undefined[-1] == "— |"

@@ -6,11 +6,8 @@ import csv
 import io
 import json
 import math
-import shutil
-import subprocess
 from pathlib import Path
 
-import pandas
 import pytest
 from fake_runs import MakeRun
 from rich.console import Console
@@ -219,17 +216,6 @@ def test_latex_is_one_tabular_with_equal_rows(outputs: Path, make_run: MakeRun) 
     assert r"trades, $\lambda$ = 5, seed 2: queued\par" in text
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_latex_compiles(outputs: Path, make_run: MakeRun, tmp_path: Path) -> None:
-    _full(outputs, make_run)
-    table = latex(tradeoff_table(collect(outputs)))
-    page = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n" + table + "\\end{document}\n"
-    (tmp_path / "page.tex").write_text(page)
-    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "page.tex"]
-    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert finished.returncode == 0, finished.stdout[-2000:]
-
-
 @pytest.mark.parametrize("terminal", [True, False])
 def test_print_table_fits_80_columns(outputs: Path, make_run: MakeRun, terminal: bool) -> None:
     _full(outputs, make_run)
@@ -250,17 +236,8 @@ def test_print_table_fits_80_columns(outputs: Path, make_run: MakeRun, terminal:
     assert "Percent; mean ± std over n seeds" in text
 
 
-def test_json_and_parquet_hold_what_csv_holds(outputs: Path, make_run: MakeRun) -> None:
+def test_an_undefined_metric_is_a_record_without_a_mean(outputs: Path, make_run: MakeRun) -> None:
     make_run(outputs, lambda_="1/2", R_hyp_minus=None)
-    make_run(outputs, lambda_=5, seed=1)
-    table = tradeoff_table(collect(outputs))
-    records = json.loads(FORMATS["json"](table))
-    assert pandas.read_parquet(io.BytesIO(FORMATS["parquet"](table))).astype(object).replace(
-        {math.nan: None}
-    ).to_dict("records") == [{**record} for record in records]
-    lines = list(csv.DictReader(io.StringIO(FORMATS["csv"](table))))
-    assert [[str("" if value is None else value) for value in record.values()] for record in records] == [
-        list(line.values()) for line in lines
-    ]
-    undefined = next(each for each in records if (each["lambda"], each["metric"]) == ("1/2", "R_hyp_minus"))
-    assert (undefined["mean"], undefined["n"], undefined["runs"]) == (None, 0, 1)
+    records = json.loads(FORMATS["json"](tradeoff_table(collect(outputs))))
+    undefined = next(record for record in records if record["metric"] == "R_hyp_minus")
+    assert (undefined["lambda"], undefined["mean"], undefined["n"], undefined["runs"]) == ("1/2", None, 0, 1)
