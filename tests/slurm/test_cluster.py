@@ -164,6 +164,7 @@ def test_no_other_cluster_is_seen(new_cluster: Callable[..., Cluster], monkeypat
     cluster.wait_for(lambda: states(cluster, job) == ["COMPLETED"], 30, "the job to end")
 
 
+@pytest.mark.accounting
 def test_accounting_knows_a_finished_job(cluster: Cluster) -> None:
     if not cluster.accounting:
         pytest.skip("HYPO_TEST_SLURM_ACCOUNTING=1 is not set")

@@ -15,7 +15,7 @@ from slurm.sweeping import ON_SLURM, SMALL, Sweep, assert_continued, assert_undi
 
 from launchers.status import main as status_of
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slurm, pytest.mark.accounting, pytest.mark.timeout(300)]
 
 
 def test_a_job_that_cannot_import_costs_its_own_runs(sweep: Sweep, capsys: pytest.CaptureFixture[str]) -> None:

@@ -154,6 +154,7 @@ def test_a_killed_task_is_requeued_and_its_finished_runs_stay(sweep: Sweep, refe
     assert sweep.job_states() == ["COMPLETED"]
 
 
+@pytest.mark.accounting
 def test_a_cancelled_run_goes_on_when_the_command_is_repeated(sweep: Sweep, reference: Path) -> None:
     sweep.submit("seed=0", "tracking=offline")
     sweep.hold()

@@ -11,7 +11,7 @@ import pytest
 from slurm.cluster import Cluster
 from slurm.sweeping import ON_SLURM, Sweep, assert_undisturbed, attempts, kill_worker, status
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slurm, pytest.mark.accounting, pytest.mark.timeout(400)]
 
 FEW = ("recipe.epochs=2", "tracking=disabled")
 POISONED = ("training_data=poisoning", "training_data.attack.steps=2", "seed=0,1")
