@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from analysis import published
 from analysis.drawing import COLORS, FONT_SIZE, STYLE, plain
 from analysis.lines import METRICS, SETTINGS, Panel, Point, panels
+from analysis.pareto import undominated
 
 if TYPE_CHECKING:
     import numpy
@@ -26,6 +27,7 @@ _CHARACTERS = 48  # that fit across a panel at this size
 _MARKERS = ("o", "s", "^", "D", "v", "p", "<")
 _DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 _SINGLE = ("*", "P", "X", "h")
+_MARKER, _SINGLE_MARKER = 3.5, 6.5  # points
 
 
 def tradeoff_figure(
@@ -35,7 +37,8 @@ def tradeoff_figure(
 
     A line follows λ, which is written at its points unless it is on an axis; error bars are one sample standard
     deviation over seeds, where there are two or more. A defense without λ is one point. Cells without a finished
-    run are left out.
+    run are left out. Of two risks, points that another point of the panel beats in both are hollow; the others are
+    the Pareto front.
 
     Args:
         x: a key of `lines.METRICS` (percent) or `lines.SETTINGS`; over ε a line is a defense at one λ.
@@ -61,8 +64,10 @@ def tradeoff_figure(
             for name, points in panel.lines.items():
                 looks.setdefault(name, _look(points, looks))
         handles: dict[str, Artist] = {}
+        hollow = 0
         for axes, panel in zip(places, experiments, strict=False):
             handles |= _draw(axes, panel, looks, names)
+            hollow += _hollow_out(axes, panel, looks) if x.startswith("R_") and y.startswith("R_") else 0
             handles |= _draw_published(axes, str(paper), behind, looks)
             if x == "lambda":
                 axes.set_xscale("symlog", linthresh=1)
@@ -70,8 +75,9 @@ def tradeoff_figure(
         for axes in places[len(experiments) :]:
             axes.set_axis_off()
         if handles:
-            about_labels = "" if x in SETTINGS else "numbers at the points: λ; "
-            _add_legend(figure, handles, columns * _CHARACTERS, f"{about_labels}bars: ± std over seeds")
+            numbers, dominated = "" if x in SETTINGS else "numbers: λ; ", "; hollow: dominated" if hollow else ""
+            title = f"{numbers}bars: ± std over seeds{dominated}"
+            _add_legend(figure, handles, columns * _CHARACTERS, title)
         # The labels need to know where the points come to lie.
         figure.draw_without_rendering()
         for axes, panel in zip(places, experiments, strict=False):
@@ -98,7 +104,7 @@ def _draw(axes: Axes, panel: Panel, looks: dict[str, dict[str, Any]], names: tup
         axes.errorbar(
             x, y, y_error, x_error, fmt="none", ecolor=look["color"], elinewidth=0.5, alpha=0.4, zorder=1
         )
-        size = 3.5 if look["linestyle"] != "none" else 6.5
+        size = _MARKER if look["linestyle"] != "none" else _SINGLE_MARKER
         (handles[name],) = axes.plot(x, y, **look, markersize=size, linewidth=1, markeredgewidth=0.5, zorder=2)
     if not handles:
         axes.text(0.5, 0.5, "no finished run", transform=axes.transAxes, ha="center", va="center")
@@ -108,6 +114,19 @@ def _draw(axes: Axes, panel: Panel, looks: dict[str, dict[str, Any]], names: tup
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(0.08)
     return handles
+
+
+def _hollow_out(axes: Axes, panel: Panel, looks: dict[str, dict[str, Any]]) -> int:
+    """Whiten the points that are not on the front, and say how many they are."""
+    import numpy
+
+    drawn = [(looks[name], point.x.mean, point.y.mean) for name, points in panel.lines.items() for point in points]
+    on_front = undominated(numpy.array([(x, y) for _, x, y in drawn]).reshape(-1, 2))
+    for look, x, y in (each for each, survives in zip(drawn, on_front, strict=True) if not survives):
+        size = (_MARKER if look["linestyle"] != "none" else _SINGLE_MARKER) - 0.5
+        edge = {"edgecolors": look["color"], "linewidths": 0.7, "zorder": 2.5}
+        axes.scatter(x, y, size**2, "white", marker=look["marker"], **edge)
+    return int((~on_front).sum())
 
 
 def _draw_published(

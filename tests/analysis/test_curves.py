@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from fake_runs import MakeRun
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -54,6 +55,22 @@ def test_lines_follow_lambda_through_the_means(outputs: Path, make_run: MakeRun)
     assert first.get_marker() != second.get_marker()
     assert first.get_linestyle() != second.get_linestyle()
     assert sorted(_drawn(axes)) == sorted(2 * [str(lambda_) for lambda_ in GRID])
+
+
+@pytest.mark.parametrize(("x", "y", "hollow"), [("R_nat", "R_hyp_minus", 4), ("D", "R_hyp_minus", 0)])
+def test_points_that_another_beats_are_hollow(
+    outputs: Path, make_run: MakeRun, x: str, y: str, hollow: int
+) -> None:
+    """λ = 0 of both and λ = 5 and 10 of TRADES, which THRM beats; both axes must be risks."""
+    _digits(outputs, make_run, seeds=1)
+    figure = tradeoff_figure(collect(outputs), x, y)
+    points = [each for each in figure.axes[0].collections if isinstance(each, PathCollection)]
+    marked = [tuple(np.round(point.get_offsets()[0], 6)) for point in points]
+    risks = [point for natural, hidden in CURVES.values() for point in zip(natural, hidden, strict=True)]
+    beaten = {(a, b) for a, b in risks if any(c <= a and d <= b and (c, d) != (a, b) for c, d in risks)}
+    assert set(marked) == (beaten if hollow else set())
+    assert len(marked) == hollow
+    assert ("hollow" in figure.legends[0].get_title().get_text()) == bool(hollow)
 
 
 def test_error_bars_are_one_sample_deviation_both_ways(outputs: Path, make_run: MakeRun) -> None:
