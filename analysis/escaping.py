@@ -41,7 +41,9 @@ def markdown(text: str) -> str:
 
 def latex(text: str) -> str:
     """`text` for LaTeX without further packages; what pdfLaTeX has no glyph for becomes a question mark."""
-    return "".join(_LATEX.get(character, character if character.isascii() else "?") for character in text)
+    shown = "".join(_LATEX.get(character, character if character.isascii() else "?") for character in text)
+    # At the start of a row these would be arguments of the `\\` or `\midrule` before it.
+    return f"{{{shown[0]}}}{shown[1:]}" if shown.startswith(("[", "*")) else shown
 
 
 def one_line(value: object) -> str:

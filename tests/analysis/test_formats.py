@@ -19,7 +19,7 @@ from analysis.__main__ import main
 HOSTILE = r"<b>|_&%${\x}"
 PARTS = {
     "tables": ["tables"],
-    "settings": ["tables", "--rows", "defense,lambda", "--columns", "dataset"],
+    "settings": ["tables", "--rows", "recipe.milestones,defense,lambda", "--columns", "dataset"],
     "paper": ["tables", "--paper", "tao2022/table10"],
     "compare": ["compare", "thrm", HOSTILE],
     "pareto": ["pareto"],
@@ -84,5 +84,5 @@ def test_latex_compiles(outputs: Path, tmp_path: Path) -> None:
     page = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n" + "\n".join(tables)
     (tmp_path / "page.tex").write_text(page + "\\end{document}\n")
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "page.tex"]
-    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
     assert finished.returncode == 0, finished.stdout[-2000:]

@@ -65,7 +65,8 @@ def test_requeued_array_tasks_need_not_wait(cluster: Cluster) -> None:
 
 def test_the_job_of_a_dead_node_is_requeued(cluster: Cluster) -> None:
     job = submit(cluster, "--nodelist=n1", "--cpus-per-task=2")
-    cluster.wait_for(lambda: states(cluster, job) == ["RUNNING"], 30, "the job to run")
+    # The controller calls it running before the node has begun it.
+    cluster.wait_for(lambda: bool(processes_of(cluster.folder, only_jobs=True)), 30, "the job to run")
     cluster.kill_node("n1")
     cluster.wait_for(lambda: cluster.node_states()["n1"].startswith("down"), 60, "the node to be down")
     cluster.wait_for(lambda: states(cluster, job) == ["PENDING"], 30, "the job to be requeued")
