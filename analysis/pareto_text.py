@@ -11,8 +11,8 @@ from analysis.records import Record, formats, number
 
 _NOTE = (
     "Percent and points; in brackets the middle 95 % when the seeds, paired, are drawn again 1,000 times; "
-    "shares are those of the draws. A front at natural risk x is the least R_hyp⁻ among a method's λ with at most "
-    "that natural risk, without interpolation."
+    "shares are those of the draws, and each draw has its own range of R_nat. A front at natural risk x is the "
+    "least R_hyp⁻ among a method's λ with at most that natural risk, without interpolation."
 )
 
 
