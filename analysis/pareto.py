@@ -1,8 +1,9 @@
 """Which λ of which method is not dominated, how low each method's front lies, and where two fronts cross.
 
-A point is a cell: its natural risk and its hypocritical risk on D⁻, means over seeds, in percent; less of either
-is better. A front is a staircase: at natural risk x, the least hypocritical risk of a method's cells with at most
-that natural risk. Nothing is interpolated, since no model between two λ was trained.
+A point is a cell: its natural risk and its hypocritical risk on D⁻, means over the seeds that all cells have,
+in percent; less of either is better. A front is a staircase: at natural risk x, the least hypocritical risk of
+a method's cells with at most that natural risk. Nothing is interpolated, since no model between two λ was
+trained.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Pair:
         crossings: the natural risks at which the lower of the two changes, in percent.
         last_crossing: the largest of them, from which on nothing changes, over the redraws that have one; None
             where there is none.
-        crossing_share: of the redrawn seeds, in what fraction there is a crossing; None at one seed.
+        crossing_share: of the redraws in which the fronts can be compared, in what fraction there is a crossing;
+            None at one seed.
     """
 
     methods: tuple[str, str]
@@ -68,13 +70,16 @@ class Fronts:
     """What is said about one experiment.
 
     Attributes:
+        seeds: those that every cell has a result of; without any nothing is said. left_out: those of some cells.
         reach: the natural risks over which fronts are averaged: from where all methods have a cell to the largest
-            of any front, in percent.
-        heights: for each method with several λ the mean of its front over `reach`, the area under it by its width.
+            of any front, in percent; NaN where there are none.
+        heights: for each method with several λ the mean of its front over `reach`, the area under it by its width;
+            empty, as `pairs`, where `reach` is a single place.
     """
 
     heading: str
-    seeds: int
+    seeds: tuple[int, ...]
+    left_out: tuple[int, ...]
     undominated: tuple[Undominated, ...]
     reach: tuple[float, float]
     heights: dict[str, Interval]
@@ -106,20 +111,23 @@ def _fronts(frame: pandas.DataFrame, block: Block) -> Iterator[Fronts]:
     if not methods:
         return
     runs = [frame[frame["directory"].isin(cell.done)] for cell in cells]
-    seeds = sorted({int(seed) for of_cell in runs for seed in of_cell["seed"]})
-    values = np.full((len(cells), len(seeds), 2), np.nan)
-    for row, of_cell in zip(values, runs, strict=True):
-        for seed, *risks in of_cell[["seed", "R_nat", "R_hyp_minus"]].itertuples(index=False):
-            row[seeds.index(int(seed))] = [100 * risk for risk in risks]
-    values[np.isnan(values).any(axis=2)] = np.nan  # a seed without mistakes has no hypocritical risk to set beside
+    by_seed = [_risks(of_cell) for of_cell in runs]
+    known = sorted({seed for risks in by_seed for seed in risks})
+    # A mean over other seeds is another quantity: what differs between two cells would be the seeds as well.
+    seeds = [seed for seed in known if all(seed in risks for risks in by_seed)]
+    left_out = tuple(seed for seed in known if seed not in seeds)
+    if not seeds:
+        yield Fronts(block.heading, (), left_out, (), (np.nan, np.nan), {}, ())
+        return
+    values = np.array([[risks[seed] for seed in seeds] for risks in by_seed])
 
     members = {method: np.array([name == method for name in names]) for method in methods}
-    whole = _measured(_mean(values), members)
+    whole = _measured(values.mean(axis=1), members)
     drawn: list[dict[Any, Any]] = []
     if len(seeds) > 1:
         generator = np.random.default_rng(0)
         for draw in generator.integers(len(seeds), size=(_RESAMPLES, len(seeds))):
-            drawn.append(_measured(_mean(values[:, draw]), members))
+            drawn.append(_measured(values[:, draw].mean(axis=1), members))
 
     def interval(key: object) -> Interval:
         again = [measured[key] for measured in drawn if key in measured]
@@ -131,58 +139,53 @@ def _fronts(frame: pandas.DataFrame, block: Block) -> Iterator[Fronts]:
 
     yield Fronts(
         heading=block.heading,
-        seeds=len(seeds),
+        seeds=tuple(seeds),
+        left_out=left_out,
         undominated=tuple(
             Undominated(cell.defense, cell.lambda_, share([measured["undominated"][index] for measured in drawn]))
             for index, cell in enumerate(cells)
             if whole["undominated"][index]
         ),
         reach=whole["reach"],
-        heights={method: interval(method) for method in methods},
+        heights={method: interval(method) for method in methods if method in whole},
         pairs=tuple(
             Pair(
                 pair,
                 interval(pair),
                 tuple(whole["crossings", pair]),
                 interval(("last crossing", pair)) if whole["crossings", pair] else None,
-                share([bool(measured["crossings", pair]) for measured in drawn]),
+                share([bool(measured["crossings", pair]) for measured in drawn if pair in measured]),
             )
             for pair in combinations(methods, 2)
+            if pair in whole
         ),
     )
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Over the seeds, (cells, seeds, 2) to (cells, 2); NaN for a cell of which none was drawn."""
-    known = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.where(known, values, 0).sum(axis=1) / known.sum(axis=1)
+def _risks(runs: pandas.DataFrame) -> dict[int, tuple[float, float]]:
+    """Natural and hypocritical risk by seed, in percent; a seed without mistakes has none of the latter."""
+    both = runs[["seed", "R_nat", "R_hyp_minus"]].dropna().drop_duplicates("seed")
+    return {int(seed): (100 * x, 100 * y) for seed, x, y in both.itertuples(index=False)}
 
 
 def _measured(points: np.ndarray, members: dict[str, np.ndarray]) -> dict[Any, Any]:
     """Everything that is said about the points (cells, 2) of one draw of the seeds."""
     found: dict[Any, Any] = {"undominated": undominated(points)}
-    of_method = {method: points[chosen & ~np.isnan(points).any(axis=1)] for method, chosen in members.items()}
-    firsts = [cells[:, 0].min() for cells in of_method.values() if len(cells)]
-    lasts = [cells[undominated(cells), 0].max() for cells in of_method.values() if len(cells)]
-    low, high = max(firsts), max(lasts)
+    of_method = {method: points[chosen] for method, chosen in members.items()}
+    low = max(cells[:, 0].min() for cells in of_method.values())
+    high = max(cells[undominated(cells), 0].max() for cells in of_method.values())
     found["reach"] = (float(low), float(high))
+    if high == low:  # the fronts have one place in common, which has no width to average over
+        return found
     steps = np.unique(np.concatenate([points[:, 0][(points[:, 0] > low) & (points[:, 0] < high)], [low, high]]))
     # Between two steps all fronts are level, at their height over the left one.
-    widths = np.diff(steps) if high > low else np.ones(1)
-    levels = {
-        method: staircase(cells, steps[:-1] if high > low else steps)
-        for method, cells in of_method.items()
-        if len(cells)
-    }
-    found |= {method: float(np.average(level, weights=widths)) for method, level in levels.items()}
+    levels = {method: staircase(cells, steps[:-1]) for method, cells in of_method.items()}
+    found |= {method: float(np.average(level, weights=np.diff(steps))) for method, level in levels.items()}
     for first, second in combinations(members, 2):
-        found["crossings", (first, second)] = []
-        if first in levels and second in levels:
-            found[first, second] = found[second] - found[first]
-            changes = _sign_changes(levels[first] - levels[second], steps)
-            found["crossings", (first, second)] = changes
-            found |= {("last crossing", (first, second)): changes[-1]} if changes else {}
+        found[first, second] = found[second] - found[first]
+        changes = _sign_changes(levels[first] - levels[second], steps)
+        found["crossings", (first, second)] = changes
+        found |= {("last crossing", (first, second)): changes[-1]} if changes else {}
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -40,7 +41,9 @@ def records(found: Sequence[Fronts]) -> list[Record]:
     `share` is of the redrawn seeds, in what fraction the cell is not dominated, or there is a crossing.
     """
     return [
-        {"heading": each.heading, "seeds": each.seeds, **record} for each in found for record in _statements(each)
+        {"heading": each.heading, "seeds": len(each.seeds), **record}
+        for each in found
+        for record in _statements(each)
     ]
 
 
@@ -80,16 +83,28 @@ def _record(
 
 
 def _lines(found: Fronts) -> Iterator[str]:
+    if found.left_out:
+        some = ", ".join(map(str, found.left_out))
+        yield f"left out, since not every cell has a result of it that can be set beside the others: seed {some}"
+    if not found.seeds:
+        return
     cells = []
     for cell in found.undominated:
         name = f"{cell.defense} λ = {cell.lambda_}" if cell.lambda_ else cell.defense
         cells.append(name + ("" if cell.share is None else f" ({100 * cell.share:.0f} %)"))
-    yield f"not dominated, {found.seeds} seed{'s' * (found.seeds > 1)}: {', '.join(cells)}"
+    yield f"not dominated, {_seeds(len(found.seeds))}: {', '.join(cells)}"
     low, high = found.reach
+    if not found.heights:
+        yield f"the fronts have only one place in common, R_nat {low:.2f}, and cannot be compared"
     for method, height in found.heights.items():
         yield f"{method}: R_hyp⁻ on its front, mean over R_nat {low:.2f} to {high:.2f}: {_interval(height)}"
     for pair in found.pairs:
         yield _pair(pair)
+
+
+def _seeds(count: int) -> str:
+    """How many there are, and in how many ways they can be drawn again, which few seeds leave small."""
+    return "1 seed" if count == 1 else f"{count} seeds ({math.comb(2 * count - 1, count)} different draws)"
 
 
 def _pair(pair: Pair) -> str:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from analysis.__main__ import main
 from analysis.collect import collect
 from analysis.pareto import fronts, staircase, undominated
+from analysis.pareto_text import markdown
 
 Risks = dict[float, tuple[float, float]]
 
@@ -95,16 +96,36 @@ def test_what_all_seeds_share_cancels_in_the_difference(outputs: Path, make_run:
     assert (difference.low, difference.high) == pytest.approx((6, 6))
 
 
-def test_a_cell_with_a_seed_missing_stays_in(outputs: Path, make_run: MakeRun) -> None:
-    for seed in range(2):
-        add(outputs, make_run, "a", A, seed)
-    make_run(outputs, "a", 20, 0, R_nat=0.2, R_hyp_minus=0.1)
-    make_run(outputs, "a", 20, 1, state="failed")
-    make_run(outputs, "a", 40, 0, R_nat=0.0, R_hyp_minus=None)
+def test_only_seeds_that_every_cell_has_are_set_beside_each_other(outputs: Path, make_run: MakeRun) -> None:
+    """A run that failed or was never made, of one method at one λ, takes its seed out of all cells."""
+    for seed, shift in enumerate([-0.2, 0.1, 0.0, 0.0]):
+        add(outputs, make_run, "a", A if seed else {0: A[0], 1: A[1]}, seed, shift)
+        add(outputs, make_run, "b", B if seed != 1 else {0: B[0]}, seed, shift)
+    make_run(outputs, "a", 5, 0, state="failed")
+    make_run(outputs, "a", 40, 0, R_nat=0.0, R_hyp_minus=None)  # a cell without mistakes is no point
     (found,) = fronts(collect(outputs))
-    shares = {cell.lambda_: cell.share for cell in found.undominated}
-    assert list(shares) == ["0", "1", "5", "20"]
-    assert shares["20"] == pytest.approx(0.75, abs=0.05)  # seed 0 is among two draws
+    assert (found.seeds, found.left_out) == ((2, 3), (0, 1))
+    assert [found.heights[method].value for method in ("a", "b")] == pytest.approx([64, 70])
+    difference = found.pairs[0].difference
+    assert (difference.value, difference.low, difference.high) == pytest.approx((6, 6, 6))
+    assert "seed 0, 1" in markdown([found])
+
+
+def test_without_a_common_seed_nothing_is_compared(outputs: Path, make_run: MakeRun) -> None:
+    add(outputs, make_run, "a", A, 0)
+    add(outputs, make_run, "b", B, 1)
+    (found,) = fronts(collect(outputs))
+    assert (found.seeds, found.left_out, found.undominated, found.heights) == ((), (0, 1), (), {})
+    assert "not dominated" not in markdown([found])
+
+
+def test_fronts_that_meet_at_one_place_are_not_compared(outputs: Path, make_run: MakeRun) -> None:
+    """The only undominated cell of b is where the front of a has ended."""
+    add(outputs, make_run, "a", A)
+    add(outputs, make_run, "b", {0: (0.09, 0.7), 1: (0.10, 0.75)})
+    (found,) = fronts(collect(outputs))
+    assert (found.heights, found.pairs) == ({}, ())
+    assert "only one place in common, R_nat 9.00" in markdown([found])
 
 
 def test_methods_without_several_weights_have_no_front(outputs: Path, make_run: MakeRun) -> None:
@@ -124,7 +145,7 @@ def test_the_command_says_it_in_words_and_in_json(
         add(outputs, make_run, "b", B, seed)
     assert main(["pareto", str(outputs)]) == 0
     out = capsys.readouterr().out
-    assert "not dominated, 2 seeds: a λ = 0 (100 %), a λ = 1 (100 %)" in out
+    assert "not dominated, 2 seeds (3 different draws): a λ = 0 (100 %), a λ = 1 (100 %)" in out
     assert "b minus a: +6.00 \\[+6.00, +6.00\\]; they cross at R_nat 4.00 (100 % of the draws do, " in out
     assert "the last time at 4.00 \\[4.00, 4.00\\])" in out
     assert main(["pareto", str(outputs), "--format", "json"]) == 0
