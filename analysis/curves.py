@@ -60,16 +60,16 @@ def tradeoff_figure(
         figure = Figure(figsize=(columns * _PANEL[0], rows * _PANEL[1]), layout="constrained")
         places = figure.subplots(rows, columns, squeeze=False).flatten()
         looks: dict[str, dict[str, Any]] = {}
-        for panel in experiments:
-            for name, points in panel.lines.items():
-                looks.setdefault(name, _look(points, looks))
+        for name in dict.fromkeys(name for panel in experiments for name in panel.lines):
+            everywhere = [panel.lines[name] for panel in experiments if name in panel.lines]
+            looks[name] = _look(x in SETTINGS or any(_is_line(points) for points in everywhere), looks)
         handles: dict[str, Artist] = {}
         hollow = 0
         for axes, panel in zip(places, experiments, strict=False):
             handles |= _draw(axes, panel, looks, names)
             hollow += _hollow_out(axes, panel, looks) if x.startswith("R_") and y.startswith("R_") else 0
-            handles |= _draw_published(axes, str(paper), behind, looks)
-            if x == "lambda":
+            handles |= _draw_published(axes, behind, looks)
+            if x == "lambda" and panel.lines:
                 axes.set_xscale("symlog", linthresh=1)
                 axes.xaxis.set_major_formatter("{x:g}")
         for axes in places[len(experiments) :]:
@@ -85,9 +85,14 @@ def tradeoff_figure(
     return figure
 
 
-def _look(points: Sequence[Point], taken: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The next free look: a line for what has a λ or several points, a grey marker for a single one."""
-    if points[0].label or len(points) > 1:
+def _is_line(points: Sequence[Point]) -> bool:
+    """Whether they have a λ, or are several."""
+    return bool(points[0].label) or len(points) > 1
+
+
+def _look(is_line: bool, taken: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The next free look: a line, or a grey marker."""
+    if is_line:
         used = sum(look["linestyle"] != "none" for look in taken.values())
         color, marker = COLORS[used % len(COLORS)], _MARKERS[used % len(_MARKERS)]
         return {"color": color, "marker": marker, "linestyle": _DASHES[used % len(_DASHES)]}
@@ -107,7 +112,8 @@ def _draw(axes: Axes, panel: Panel, looks: dict[str, dict[str, Any]], names: tup
         size = _MARKER if look["linestyle"] != "none" else _SINGLE_MARKER
         (handles[name],) = axes.plot(x, y, **look, markersize=size, linewidth=1, markeredgewidth=0.5, zorder=2)
     if not handles:
-        axes.text(0.5, 0.5, "no finished run", transform=axes.transAxes, ha="center", va="center")
+        text = "no finished run has\n" + " and\n".join(name.removesuffix(" (%)") for name in names)
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
         axes.set(xticks=[], yticks=[])
     axes.set_title("\n".join(map(plain, textwrap.wrap(panel.heading, _CHARACTERS))))
     axes.set(xlabel=names[0], ylabel=names[1])
@@ -130,14 +136,14 @@ def _hollow_out(axes: Axes, panel: Panel, looks: dict[str, dict[str, Any]]) -> i
 
 
 def _draw_published(
-    axes: Axes, paper: str, lines: dict[str, list[tuple[float, float]]], looks: dict[str, dict[str, Any]]
+    axes: Axes, lines: dict[str, list[tuple[float, float]]], looks: dict[str, dict[str, Any]]
 ) -> dict[str, Artist]:
     """The published lines, each in the colour of ours of the same defense; returns them for the legend."""
     handles: dict[str, Artist] = {}
-    for defense, points in lines.items():
-        look = {"color": "#444444", "linestyle": "-", **looks.get(defense, {}), "marker": "none"}
-        (line,) = axes.plot(*zip(*points, strict=True), **look, linewidth=3, alpha=0.25, zorder=0)
-        handles[f"{defense}, {paper}"] = line
+    for name, points in lines.items():
+        ours = looks.get(name.partition(",")[0], {})
+        look = {"color": "#444444", "linestyle": "-", **ours, "marker": "none"}
+        (handles[name],) = axes.plot(*zip(*points, strict=True), **look, linewidth=3, alpha=0.25, zorder=0)
     return handles
 
 

@@ -55,6 +55,12 @@ class PublishedRow:
         """The experiment that it is in: everything but the defense and its λ."""
         return tuple(text for key, text in self.setting.items() if key not in ("defense", "lambda"))
 
+    @property
+    def means(self) -> dict[str, float]:
+        """By metric; those that the table has of several attacks are left out."""
+        metrics = [metric for _, metric in self.figures]
+        return {metric: figure.mean for (_, metric), figure in self.figures.items() if metrics.count(metric) == 1}
+
     def matches(self, run: Mapping[str, Any]) -> bool:
         """Whether `run` (a row of `collect`) is this experiment, whatever its evaluation and its recipe."""
         setting = self.setting
@@ -101,22 +107,27 @@ def table(name: str) -> list[PublishedRow]:
 
 
 def curves(name: str, x: str = "R_nat", y: str = "R_hyp_minus") -> dict[str, list[tuple[float, float]]]:
-    """By defense with a λ, two metrics (percent), or λ and one, of table `name` in the order of λ.
+    """Two metrics (percent), or λ and one, of table `name` in the order of λ, by what the table calls the line.
+
+    That is the defense, the table, the data set and the architecture: a line is one experiment at several λ.
 
     Raises:
-        InputError: when there is no such table, or it has no λ or no such metrics.
+        InputError: when there is no such table, or it has no such line.
     """
-    lines: dict[str, list[tuple[float, float, float]]] = {}
+    lines: dict[tuple[str, ...], list[tuple[float, float, float]]] = {}
     for row in table(name):
-        values = {metric: figure.mean for (_, metric), figure in row.figures.items()}
         if row.setting["lambda"]:
-            values["lambda"] = checks.number("lambda", row.setting["lambda"])
+            values = {**row.means, "lambda": checks.number("lambda", row.setting["lambda"])}
             if {x, y} <= values.keys():
                 point = (values["lambda"], values[x], values[y])
-                lines.setdefault(row.setting["defense"], []).append(point)
-    if not lines:
+                lines.setdefault((row.setting["defense"], *row.place), []).append(point)
+    found = {}
+    for (defense, dataset, arch, *_), points in lines.items():
+        if len(points) > 1:
+            found[f"{defense}, {name} ({dataset}, {arch})"] = [point[1:] for point in sorted(points)]
+    if not found:
         raise InputError(f"--paper: {name} has no curve of {y} against {x} over λ")
-    return {defense: [point[1:] for point in sorted(points)] for defense, points in lines.items()}
+    return found
 
 
 @cache

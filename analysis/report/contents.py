@@ -123,10 +123,9 @@ def _published(at: int, block: Block, frame: pandas.DataFrame) -> list[dict[str,
         rows = [row for row in published.table(name) if row.setting["lambda"]]
         places = {row.place for row in rows if any(row.matches(run) for run in ours)}
         for row in rows:
-            values = {metric: figure.mean for (_, metric), figure in row.figures.items()}
             if row.place in places:
                 where = {"experiment": at, "defense": row.setting["defense"], "table": name}
-                found.append({**where, "lambda_value": float(row.setting["lambda"]), **values})
+                found.append({**where, "lambda_value": float(row.setting["lambda"]), **row.means})
     return found
 
 

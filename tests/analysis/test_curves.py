@@ -124,7 +124,9 @@ def test_a_panel_an_experiment_with_one_look_a_defense(outputs: Path, make_run: 
     assert len(panels[f"{prefix} 40"].lines) == 2
     colors = {line.get_color() for line in panels[f"{prefix} 40"].lines}
     assert panels[f"{prefix} 5"].lines[0].get_color() in colors
-    assert _drawn(panels["mnist, mlp, ℓ∞ ε = 0.1, quality training data"]) == ["no finished run"]
+    assert _drawn(panels["mnist, mlp, ℓ∞ ε = 0.1, quality training data"]) == [
+        "no finished run has\nnatural risk and\nhypocritical risk on D⁻"
+    ]
 
 
 def test_runs_without_settings_leave_an_empty_figure(outputs: Path, make_run: MakeRun, tmp_path: Path) -> None:

@@ -74,8 +74,34 @@ def test_axes_are_named_and_points_unlabelled(runs: Path, x: str, y: str, names:
     assert legend.get_title().get_text() == "bars: ± std over seeds"
 
 
+@pytest.mark.parametrize("single", ["digits", "mnist"])
+def test_over_epsilon_every_method_is_a_line_with_a_look_of_its_own(
+    outputs: Path, make_run: MakeRun, single: str
+) -> None:
+    """Also where one panel, be it the first, has it at a single ε."""
+    for lambda_ in range(6):
+        for dataset in ("digits", "mnist"):
+            for epsilon in (0.1,) if dataset == single else (0.1, 0.2):
+                make_run(outputs, "thrm", lambda_, epsilon=epsilon, config={"dataset": {"name": dataset}})
+    figure = tradeoff_figure(collect(outputs), "epsilon", "R_nat")
+    assert {axes.get_title().partition(",")[0] for axes in figure.axes} == {"digits", "mnist"}
+    for axes in figure.axes:
+        looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in axes.lines}
+        assert len(looks) == len(axes.lines) == 6
+        assert all(line.get_linestyle() != "None" for line in axes.lines)
+
+
+def test_methods_without_lambda_leave_a_panel_over_lambda_empty_and_say_so(
+    outputs: Path, make_run: MakeRun
+) -> None:
+    make_run(outputs, "standard", None)
+    (axes,) = tradeoff_figure(collect(outputs), "lambda", "R_nat").axes
+    assert [text.get_text() for text in axes.texts] == ["no finished run has\nλ and\nnatural risk"]
+    assert len(axes.get_xticks()) == 0
+
+
 def test_published_curves_have_the_same_axes() -> None:
-    points = curves("tao2022/table10", "lambda", "A")["trades"]
+    _, points = curves("tao2022/table10", "lambda", "A").values()  # THRM's come first
     assert points[0] == (1, 48.26)
     assert [x for x, _ in points] == sorted(x for x, _ in points)
 

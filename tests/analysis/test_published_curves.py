@@ -20,17 +20,25 @@ PAPER = "tao2022/table10"
 
 def test_they_are_the_tables_figures_in_the_order_of_lambda() -> None:
     lines = curves(PAPER)
-    assert set(lines) == {"thrm", "trades"}
+    assert list(lines) == [f"{defense}, {PAPER} (cifar10, resnet18)" for defense in ("thrm", "trades")]
     rows = [row for row in table(PAPER) if row.setting["defense"] == "trades"]
     rows.sort(key=lambda row: float(row.setting["lambda"]))
     means = [[row.figures["pgd-20", metric].mean for metric in ("R_nat", "R_hyp_minus")] for row in rows]
-    np.testing.assert_array_equal(lines["trades"], means)
+    np.testing.assert_array_equal(lines[f"trades, {PAPER} (cifar10, resnet18)"], means)
 
 
-@pytest.mark.parametrize("name", ["tao2022/table5", "tao2022/table99"])
-def test_a_table_without_a_curve_is_refused(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "axes"),
+    [
+        ("tao2022/table5", ("R_nat", "R_hyp_minus")),
+        ("tao2022/table99", ("R_nat", "R_hyp_minus")),
+        ("tao2022/table8", ("D", "A")),  # six experiments, each at one λ
+        ("tao2022/table14", ("D", "F")),  # F by four attacks
+    ],
+)
+def test_a_table_without_a_curve_is_refused(name: str, axes: tuple[str, str]) -> None:
     with pytest.raises(InputError, match="--paper: "):
-        curves(name)
+        curves(name, *axes)
 
 
 def test_they_lie_pale_behind_every_panel_in_our_colours(outputs: Path, make_run: MakeRun) -> None:
@@ -48,7 +56,7 @@ def test_they_lie_pale_behind_every_panel_in_our_colours(outputs: Path, make_run
         assert [to_hex(line.get_color()) in ours for line in behind] == [False, True]  # thrm is not among ours
     (legend,) = figure.legends
     names = {text.get_text() for text in legend.get_texts()}
-    assert names == {"trades", "mine", f"thrm, {PAPER}", f"trades, {PAPER}"}
+    assert names == {"trades", "mine", *curves(PAPER)}
 
 
 def test_the_command_draws_them(outputs: Path, make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
