@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from analysis.parts import PARTS
 from hypo.errors import InputError
@@ -24,6 +25,7 @@ Exit code: 0 when every run has its result, 1 when some have not (each is listed
 on standard error with its reason and the command that would fill it), 2 for
 wrong input.
 """
+_PROGRAM = "python -m analysis"
 _EXAMPLES = """\
 examples:
   python -m analysis tables outputs                 the table as Markdown
@@ -43,37 +45,49 @@ examples:
 """
 
 
+_PARTS = "\n".join(f"  {name:<10}{part.text}" for name, part in PARTS.items())
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong input is one line, as everywhere else."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and exit with 2."""
+        self.exit(2, f"{self.prog}: {message} (--help shows what it takes)\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one sub-command and return the exit code: 0 complete, 1 with missing runs, 2 for wrong input."""
     replace_what_cannot_be_shown()
-    options = _parser().parse_args(arguments)
+    name, typed = _chosen(arguments)
+    part = PARTS[name]
+    parser = _parser(f"{_PROGRAM} {name}", f"{part.text}.")
+    part.add_arguments(parser)
+    options = parser.parse_intermixed_args(typed)  # folders may stand between the options
     try:
-        frame = options.run(options)
+        frame = part.run(options)
     except InputError as error:
-        print(f"python -m analysis: {error}", file=sys.stderr)
+        print(f"{_PROGRAM}: {error}", file=sys.stderr)
         return 2
     return 0 if frame is None else _report_missing(frame)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m analysis",
-        description=f"Tables and pictures from run directories.\n\n{_FOLDERS}",
+def _chosen(arguments: Sequence[str] | None) -> tuple[str, list[str]]:
+    """The part that was typed, and what was typed after it."""
+    parser = _parser(_PROGRAM, f"Tables and pictures from runs. A part is one of\n\n{_PARTS}")
+    parser.add_argument("part", metavar="PART", choices=PARTS, help=f"PART --help says more: {', '.join(PARTS)}")
+    parser.add_argument("typed", nargs=argparse.REMAINDER, metavar="...", help="what that part takes")
+    chosen = parser.parse_args(arguments)
+    return chosen.part, chosen.typed
+
+
+def _parser(program: str, text: str) -> argparse.ArgumentParser:
+    return _Parser(
+        program,
+        description=f"{text}\n\n{_FOLDERS}",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parts = parser.add_subparsers(required=True, metavar="|".join(PARTS))
-    for name, part in PARTS.items():
-        added = parts.add_parser(
-            name,
-            help=part.text,
-            description=f"{part.text}.\n\n{_FOLDERS}",
-            epilog=_EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        added.set_defaults(run=part.run)
-        part.add_arguments(added)
-    return parser
 
 
 def _report_missing(frame: pandas.DataFrame) -> int:
@@ -89,9 +103,13 @@ def _report_missing(frame: pandas.DataFrame) -> int:
 
 
 if __name__ == "__main__":
-    code = main()
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough; what is left to print goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 128 + signal.SIGPIPE
     if "wandb" in sys.modules:
         # Its service goes on trying a server that fails, and an ordinary exit would wait for that.
-        sys.stdout.flush()
         os._exit(code)
     sys.exit(code)

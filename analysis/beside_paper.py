@@ -106,6 +106,24 @@ def beside_paper(frame: pandas.DataFrame, name: str) -> Comparison:
     return Comparison(name, tuple(rows), len(runs) - len(taken))
 
 
+def with_holes(frame: pandas.DataFrame, name: str) -> pandas.DataFrame:
+    """`frame`, and a run that is missing for every row of the published table that no run of it can fill."""
+    import pandas
+
+    runs: list[dict[str, Any]] = frame[frame["settings"] != ""].to_dict("records")
+    holes = []
+    for published in table(name):
+        fitting = [run for run in runs if published.matches(run)]
+        lacking = dict.fromkeys(key[0] for key in published.figures if _ours(fitting, *key) is None)
+        if lacking and all(run["state"] == "done" for run in fitting):  # others are listed as they are
+            row = " ".join(filter(None, published.setting.values()))
+            attacks = f", attacked by {', '.join(lacking)}" if fitting else ""
+            command = f"python -m hypo.run -m +sweeps={name}"
+            hole = {"name": f"{name}: {row}{attacks}", "state": "missing", "reason": "not run", "command": command}
+            holes.append(hole)
+    return pandas.concat([frame, pandas.DataFrame(holes, dtype=object)]) if holes else frame
+
+
 def _rows(published: PublishedRow, runs: list[dict[str, Any]]) -> Iterator[ComparedRow]:
     kinds: dict[str, list[dict[str, Any]]] = {}
     for run in runs:

@@ -160,7 +160,7 @@ def _is_gone(status: Mapping[str, Any]) -> bool:
         return False
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # no process has such a number
         return True
     except OSError:
         pass  # it is there, and somebody else's

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.cells import SYMBOLS, Block, Cell, blocks
+from hypo import checks
 from hypo.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,17 +50,18 @@ class Difference:
     """One metric in one pair of cells; means and points in percent.
 
     Attributes:
-        heading, lambda_: where: the experiment, and λ of the first and of the second, "10" or "10 and 5".
+        heading: the experiment. lambdas: of the first and of the second, as typed, "" for one that has none.
         first, second: means over the seeds that both have.
         seeds: how many those are; differences are taken seed by seed.
         low, high, p: Student's 95 % interval and two-sided p of the mean difference; NaN at one seed, and where
             all seeds differ by the same.
-        disagreement: for an accuracy, on single examples; None for a risk, and where the test sets differ.
+        disagreement: for an accuracy, on single examples; None for a risk, and where test sets differ or cannot be
+            read.
     """
 
     heading: str
     methods: tuple[str, str]
-    lambda_: str
+    lambdas: tuple[str, str]
     metric: str
     first: float
     second: float
@@ -77,8 +79,11 @@ class Difference:
     @property
     def sentence(self) -> str:
         """What the numbers say, and no more."""
-        first, second = self.methods
-        at = f" at λ = {self.lambda_}" if self.lambda_ else ""
+        (first, second), at = self.methods, ""
+        if self.lambdas[0] == self.lambdas[1]:
+            at = f" at λ = {self.lambdas[0]}" if self.lambdas[0] else ""
+        else:
+            first, second = map(at_lambda, self.methods, self.lambdas)
         what = f"{SYMBOLS[self.metric]}{at}: {first} {self.first:.2f}, {second} {self.second:.2f}"
         if self.seeds == 1:
             return f"{what}; one seed, which says nothing of how another training would come out."
@@ -92,6 +97,11 @@ class Difference:
         return f"{what}; {first} is {than} by {abs(self.points):.2f} points {interval} over {self.seeds} seeds."
 
 
+def at_lambda(method: str, lambda_: str) -> str:
+    """As it is typed: "thrm:10", or "standard" for one without λ."""
+    return f"{method}:{lambda_}" if lambda_ else method
+
+
 def compare(frame: pandas.DataFrame, first: str, second: str) -> list[Difference]:
     """Compare two methods in every experiment among the runs of `frame` (from `collect`).
 
@@ -103,7 +113,8 @@ def compare(frame: pandas.DataFrame, first: str, second: str) -> list[Difference
     """
     found = [difference for block in blocks(frame) for difference in _in_block(frame, block, first, second)]
     if not found:
-        known = sorted({cell.defense for block in blocks(frame) for cell in block.cells if cell.done})
+        done = [cell for block in blocks(frame) for cell in block.cells if cell.done]
+        known = dict.fromkeys(at_lambda(cell.defense, cell.lambda_) for cell in done)
         raise InputError(
             f"{first} and {second}: no experiment here has finished seeds of both at a common λ; "
             f"a method is a defense or defense:λ, of {', '.join(known) or 'no finished run'}"
@@ -114,15 +125,18 @@ def compare(frame: pandas.DataFrame, first: str, second: str) -> list[Difference
 def _in_block(frame: pandas.DataFrame, block: Block, first: str, second: str) -> Iterator[Difference]:
     for one in _cells(block, first):
         for other in _cells(block, second):
-            typed = ":" in first or ":" in second or not (one.lambda_ and other.lambda_)
-            if typed or one.lambda_value == other.lambda_value:
+            chosen = ":" in first or ":" in second or not (one.lambda_ and other.lambda_)
+            if chosen or one.lambda_value == other.lambda_value:
                 yield from _differences(frame, block, one, other)
 
 
 def _cells(block: Block, method: str) -> list[Cell]:
-    defense, _, lambda_ = method.partition(":")
+    defense, colon, lambda_ = method.partition(":")
     named = [cell for cell in block.cells if cell.done and cell.defense == defense]
-    return [cell for cell in named if not lambda_ or cell.lambda_ == lambda_]
+    if not colon:
+        return named
+    value = checks.number("λ of a method such as thrm:10", lambda_)
+    return [cell for cell in named if cell.lambda_value == value]
 
 
 def _differences(frame: pandas.DataFrame, block: Block, one: Cell, other: Cell) -> Iterator[Difference]:
@@ -132,7 +146,6 @@ def _differences(frame: pandas.DataFrame, block: Block, one: Cell, other: Cell) 
     done = (frame[frame["directory"].isin(cell.done)] for cell in (one, other))
     first, second = (runs.drop_duplicates("seed").set_index("seed") for runs in done)
     shared = first.index.intersection(second.index).sort_values()
-    lambdas = dict.fromkeys(text for text in (one.lambda_, other.lambda_) if text)
     for metric in _METRICS:
         of_both = {"first": first.loc[shared, metric], "second": second.loc[shared, metric]}
         pairs = 100 * pandas.DataFrame(of_both).dropna()
@@ -147,7 +160,7 @@ def _differences(frame: pandas.DataFrame, block: Block, one: Cell, other: Cell) 
         yield Difference(
             heading=block.heading,
             methods=(one.defense, other.defense),
-            lambda_=" and ".join(lambdas),
+            lambdas=(one.lambda_, other.lambda_),
             metric=metric,
             first=float(pairs["first"].mean()),
             second=float(pairs["second"].mean()),
@@ -170,7 +183,10 @@ def _disagreement(first: pandas.DataFrame, second: pandas.DataFrame, metric: str
         paths = [Path(run) / "examples.parquet" for run in (one, other)]
         if not all(path.exists() for path in paths):
             return None
-        tables = [pandas.read_parquet(path, columns=["example", "label", flag]) for path in paths]
+        try:
+            tables = [pandas.read_parquet(path, columns=["example", "label", flag]) for path in paths]
+        except (OSError, ValueError):  # a broken file costs this comparison, no other
+            return None
         if not tables[0][["example", "label"]].equals(tables[1][["example", "label"]]):
             return None
         # An adversary's success is the model's failure.

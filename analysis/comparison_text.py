@@ -8,7 +8,7 @@ from itertools import groupby
 
 from analysis import escaping, grids
 from analysis.cells import SYMBOLS
-from analysis.compare import Difference
+from analysis.compare import Difference, at_lambda
 from analysis.records import Record, formats
 
 
@@ -47,6 +47,8 @@ def _note(differences: Sequence[Difference]) -> str:
 
 def _grid(rows: Sequence[Difference]) -> grids.Grid:
     first, second = rows[0].methods
+    if first == second:
+        first, second = map(at_lambda, rows[0].methods, rows[0].lambdas)
     numbers = [first, second, "difference", "p", "n", "same outcome", f"only {first}", f"only {second}"]
     return grids.Grid(["λ", "metric", *numbers], [_row(row) for row in rows], words=2)
 
@@ -65,7 +67,8 @@ def _row(row: Difference) -> list[str]:
         ]
     p = "—" if math.isnan(row.p) else f"{row.p:.2g}"
     numbers = [f"{row.first:.2f}", f"{row.second:.2f}", difference, p, str(row.seeds), *found]
-    return [row.lambda_, SYMBOLS[row.metric], *numbers]
+    lambdas = " and ".join(dict.fromkeys(filter(None, row.lambdas)))
+    return [lambdas, SYMBOLS[row.metric], *numbers]
 
 
 def records(differences: Sequence[Difference]) -> list[Record]:
@@ -75,7 +78,8 @@ def records(differences: Sequence[Difference]) -> list[Record]:
             "heading": row.heading,
             "first": row.methods[0],
             "second": row.methods[1],
-            "lambda": row.lambda_,
+            "first_lambda": row.lambdas[0],
+            "second_lambda": row.lambdas[1],
             "metric": row.metric,
             "unit": "percent",
             "first_mean": row.first,

@@ -37,12 +37,20 @@ def metrics(result: Mapping[str, Any], source: str = "result.json") -> tuple[dic
     try:
         for metric in (*METRICS, *(name for name in CERTIFIED if name in result)):
             if result[metric] is not None:
-                values[metric] = float(result[metric])
+                values[metric] = _fraction(result[metric])
             if result["intervals"].get(metric) is not None:
                 lower, upper = result["intervals"][metric]
-                values |= {f"{metric}_lower": float(lower), f"{metric}_upper": float(upper)}
+                values |= {f"{metric}_lower": _fraction(lower), f"{metric}_upper": _fraction(upper)}
     except KeyError as error:
         return {}, f"{source} is unreadable: it has no {error}"
     except (AttributeError, TypeError, ValueError) as error:
         return {}, one_line(f"{source} is unreadable: {metric}: {error}")
     return values, ""
+
+
+def _fraction(value: Any) -> float:
+    """`value` as what it has to be; ValueError or TypeError for anything else."""
+    found = float(value)
+    if not 0 <= found <= 1:  # NaN neither
+        raise ValueError(f"{value} is no fraction in [0, 1]")
+    return found

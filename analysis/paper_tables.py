@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from analysis import escaping, grids
 from analysis.beside_paper import ComparedRow, Comparison, Pair
+from analysis.cells import SYMBOLS
 from analysis.published import SEEDS
 from analysis.records import Record, formats, number
 
@@ -112,7 +113,7 @@ def _labels(comparison: Comparison, row: ComparedRow) -> list[str]:
 
 def _column(key: tuple[str, str]) -> str:
     attack, metric = key
-    return f"{metric}, {attack}"
+    return f"{SYMBOLS.get(metric, metric)}, {attack}"
 
 
 def _cells(comparison: Comparison, row: ComparedRow) -> list[str]:

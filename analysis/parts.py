@@ -20,7 +20,7 @@ from analysis import (
     tables,
     targeted,
 )
-from analysis.beside_paper import beside_paper
+from analysis.beside_paper import beside_paper, with_holes
 from analysis.cells import SYMBOLS
 from analysis.collect import collect
 from analysis.compare import compare
@@ -67,7 +67,7 @@ def _for_tables(part: argparse.ArgumentParser) -> None:
     part.add_argument("--rows", metavar="KEYS", default="", help=text)
     part.add_argument("--columns", metavar="KEYS", default="", help="see --rows")
     metrics = ",".join(SYMBOLS)
-    part.add_argument("--metrics", metavar="NAMES", default=metrics, help=f"in such a table (default: {metrics})")
+    part.add_argument("--metrics", metavar="NAMES", help=f"in such a table (default: {metrics})")
 
 
 def _for_compare(part: argparse.ArgumentParser) -> None:
@@ -120,13 +120,23 @@ def _runs(options: argparse.Namespace) -> pandas.DataFrame:
 
 
 def _tables(options: argparse.Namespace) -> pandas.DataFrame:
+    rows, columns = _names(options.rows), _names(options.columns)
+    if options.metrics is not None and not (rows or columns):
+        raise InputError("--metrics: goes with --rows or --columns, which are missing")
     if options.paper is not None:
-        return _texts(paper_tables.FORMATS, lambda frame, _: beside_paper(frame, options.paper))(options)
-    if options.rows or options.columns:
-        typed = (options.rows, options.columns, options.metrics)
-        rows, columns, metrics = ([name for name in names.split(",") if name] for names in typed)
+        if rows or columns:
+            raise InputError("--paper: has rows and columns of its own, leave out --rows and --columns")
+        frame = _texts(paper_tables.FORMATS, lambda frame, _: beside_paper(frame, options.paper))(options)
+        return with_holes(frame, options.paper)
+    if rows or columns:
+        metrics = list(SYMBOLS) if options.metrics is None else _names(options.metrics)
         return _texts(pivot.FORMATS, lambda frame, _: pivot.pivot(frame, rows, columns, metrics))(options)
     return _texts(tables.FORMATS, lambda frame, _: tables.tradeoff_table(frame))(options)
+
+
+def _names(typed: str) -> list[str]:
+    """Those between the commas, each once."""
+    return list(dict.fromkeys(name.strip() for name in typed.split(",") if name.strip()))
 
 
 def _curves(options: argparse.Namespace) -> pandas.DataFrame:
@@ -218,12 +228,13 @@ class Part:
     text: str
 
 
+_RUNS = "one row a run: settings, metrics as fractions in [0, 1], the ends of their 95 % intervals"
 _PARETO = _texts(pareto_text.FORMATS, lambda frame, _: fronts(frame))
 _COMPARE = _texts(comparison_text.FORMATS, lambda frame, options: compare(frame, options.first, options.second))
 
 PARTS: dict[str, Part] = {
     "tables": Part(_tables, _for_tables, "D, A, F and the risks in percent, defense by λ, mean ± std over seeds"),
-    "runs": Part(_texts(runs.FORMATS), _for_text(runs.FORMATS), "one row a run, with every setting and metric"),
+    "runs": Part(_texts(runs.FORMATS), _for_text(runs.FORMATS), _RUNS),
     "curves": Part(_curves, _for_curves, "natural against hypocritical risk, one line a defense, λ at the points"),
     "pareto": Part(
         _PARETO,

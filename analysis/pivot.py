@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from analysis import grids
 from analysis.cells import SYMBOLS, Estimate, one_spelling
+from analysis.lines import SETTINGS
 from analysis.measured import METRICS
 from analysis.records import Record, formats, number
 from hypo.errors import InputError
@@ -54,8 +55,9 @@ def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], 
         if unknown := [key for key in given if key not in choices]:
             single = "or a single setting such as recipe.epochs"
             raise InputError(f"{option}: takes {', '.join(_OPTIONS)}, {single}, got {unknown[0]!r}")
-    if unknown := [metric for metric in metrics if metric not in METRICS]:
-        raise InputError(f"--metrics: takes {', '.join(METRICS)}, got {unknown[0]!r}")
+    unknown = [metric for metric in metrics if metric not in METRICS]
+    if unknown or not metrics:
+        raise InputError(f"--metrics: takes {', '.join(METRICS)}, got {unknown[0] if unknown else ''!r}")
     for key in _NUMBERS:
         placed = one_spelling(placed, key)
     keys = list(dict.fromkeys([*rows, *columns]))
@@ -151,9 +153,17 @@ _UNITS = "Percent; mean ± std (n seeds), std and n left out at n = 1."
 
 def _grid(table: Pivot) -> grids.Grid:
     tops = [(column, metric) for column in table.column_keys for metric in table.metrics]
-    titles = [*table.rows, *(", ".join([*column, SYMBOLS.get(metric, metric)]) for column, metric in tops)]
+    titles = [SETTINGS.get(key, key) for key in table.rows]
+    for column, metric in tops:
+        settings = [_named(key, value) for key, value in zip(table.columns, column, strict=True)]
+        titles.append(", ".join([*settings, SYMBOLS.get(metric, metric)]))
     rows = [[*row, *(_shown(table.estimates.get((row, *top))) for top in tops)] for row in table.row_keys]
     return grids.Grid(titles, rows, words=len(table.rows))
+
+
+def _named(key: str, value: str) -> str:
+    """A value that says what it is: words do so by themselves, numbers do not."""
+    return value if key in _OPTIONS and key not in _NUMBERS else f"{SETTINGS.get(key, key)} = {value or '—'}"
 
 
 def _shown(found: Estimate | None) -> str:

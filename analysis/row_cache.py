@@ -14,7 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hypo import checks
 from hypo.atomic import write_atomically
+from hypo.identity import SCHEMA
 
 _FILES = ("config.yaml", "status.json", "result.json")
 NAME = ".analysis-rows.json"
@@ -72,7 +74,6 @@ def _stamp(directory: Path) -> list[int] | None:
 def _readers() -> str:
     """A hash of the code that makes rows: another version reads the runs anew."""
     folder = Path(__file__).parent
-    code = b"".join(
-        (folder / f"{name}.py").read_bytes() for name in ("collect", "measured", "setting_columns", "escaping")
-    )
-    return hashlib.sha256(code).hexdigest()
+    readers = [folder / f"{name}.py" for name in ("collect", "measured", "setting_columns", "escaping")]
+    code = b"".join(path.read_bytes() for path in (*readers, Path(checks.__file__)))
+    return hashlib.sha256(code + str(SCHEMA).encode()).hexdigest()

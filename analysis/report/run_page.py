@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.collect import load
+from analysis.measured import CERTIFIED, METRICS
 from hypo.demonstration import Sheet, read_sheet
 
 _HISTORY = ("loss", "learning_rate", "clean_accuracy", "perturbed_accuracy")
@@ -56,7 +57,7 @@ def run_page(row: Mapping[str, Any]) -> RunPage:
     }
     sheet, picture = _picture(directory / "hidden.png")
     return RunPage(
-        measured=tuple(_measured(result)),
+        measured=tuple(_measured(result)) if row["state"] == "done" else (),
         settings=tuple(_leaves("", load(directory / "config.yaml")[0] or known)),
         environment=tuple(_leaves("", load(directory / "environment.json")[0])),
         attempts=tuple(_attempts(status)),
@@ -67,14 +68,15 @@ def run_page(row: Mapping[str, Any]) -> RunPage:
 
 
 def _measured(result: dict[str, Any]) -> Iterator[Measured]:
-    counts, intervals = (result.get(key) for key in ("counts", "intervals"))
-    if not isinstance(counts, dict) or not isinstance(intervals, dict):
-        return
-    for name, count in counts.items():
-        value, interval = result.get(name), intervals.get(name)
+    """The metrics of a result that `collect` could read, with counts where there are some."""
+    counts = result.get("counts")
+    for name in (*METRICS, *(name for name in CERTIFIED if name in result)):
+        value, interval = result.get(name), result.get("intervals", {}).get(name)
         ends = "" if interval is None else f"[{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
         shown = "undefined" if value is None else f"{100 * value:.2f}"
-        yield Measured(name, shown, f"{count['count']:,} of {count['of']:,}", ends)
+        count = counts.get(name) if isinstance(counts, dict) else None
+        of = "{count:,} of {of:,}".format(**count) if isinstance(count, dict) else ""
+        yield Measured(name, shown, of, ends)
 
 
 def _leaves(prefix: str, value: object) -> Iterator[tuple[str, str]]:
@@ -89,8 +91,9 @@ def _leaves(prefix: str, value: object) -> Iterator[tuple[str, str]]:
 def _attempts(status: dict[str, Any]) -> Iterator[dict[str, str]]:
     attempts = status.get("attempts")
     for attempt in attempts if isinstance(attempts, list) else []:
-        keys = ("started_at", "ended_at", "host", "outcome", "reason")
-        yield {key: str(attempt.get(key) or "") for key in keys}
+        if isinstance(attempt, dict):
+            keys = ("started_at", "ended_at", "host", "outcome", "reason")
+            yield {key: str(attempt.get(key) or "") for key in keys}
 
 
 def _history(path: Path) -> dict[str, list[float | None]]:

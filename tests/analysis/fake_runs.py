@@ -62,7 +62,9 @@ def make_run(
     (directory / "status.json").write_text(json.dumps(state_record | (status or {})))
     if state == "done":
         measured = {metric: metrics.get(metric, 0.5) for metric in METRICS}
-        intervals = {key: None if x is None else [x - 0.01, x + 0.01] for key, x in measured.items()}
+        intervals = {
+            key: None if x is None else [max(x - 0.01, 0), min(x + 0.01, 1)] for key, x in measured.items()
+        }
         result = {"schema": 1, "run_id": run_id, "n": 1197, **measured, "counts": {}, "intervals": intervals}
         (directory / "result.json").write_text(json.dumps(result))
     return directory

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,9 @@ def test_wrong_input_is_one_line_and_returns_2(
         (["tables", str(outputs), "-o", str(tmp_path / "table.docx")], ".md, .tex, .csv, .json or .parquet"),
         (["tables", str(outputs), "-o", str(tmp_path / "nowhere" / "table.md")], "cannot be written"),
         (["curves", str(outputs), "-o", str(tmp_path / "file")], "cannot be made a folder"),
+        (["tables", str(outputs), "--metrics", "D"], "--metrics: goes with --rows or --columns"),
+        (["tables", str(outputs), "--rows", "defense", "--metrics", " "], "--metrics: takes D, A, F"),
+        (["tables", str(outputs), "--rows", "defense", "--paper", "tao2022/table10"], "--paper: has rows and"),
     ]:
         assert main(arguments) == 2
         out, err = capsys.readouterr()
@@ -128,7 +132,9 @@ def test_a_wrong_command_line_returns_2(arguments: list[str], capsys: pytest.Cap
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
-    assert "usage: python -m analysis" in capsys.readouterr().err
+    assert re.fullmatch(
+        r"python -m analysis( tables)?: .* \(--help shows what it takes\)\n", capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["tables", "--help"], ["curves", "--help"]])
@@ -139,6 +145,28 @@ def test_help_shows_examples_and_exit_codes(arguments: list[str], capsys: pytest
     text = capsys.readouterr().out
     assert "python -m analysis curves outputs" in text
     assert "Exit code: 0 when every run has its result" in text
+
+
+def test_folders_may_stand_between_the_options(
+    outputs: Path, make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(outputs, "thrm", seed=0)
+    make_run(tmp_path / "more", "trades", seed=1)
+    assert main(["compare", "thrm", "trades", "--format", "csv", str(outputs), str(tmp_path / "more")]) == 2
+    assert "no experiment here has finished seeds of both" in capsys.readouterr().err
+    assert main(["tables", str(outputs), "--format", "md", str(tmp_path / "more")]) == 0
+    assert capsys.readouterr().out.count("| 50.00 |") >= 2
+
+
+def test_who_reads_no_further_causes_no_traceback(outputs: Path, make_run: MakeRun) -> None:
+    make_run(outputs)
+    command = [sys.executable, "-m", "analysis", "runs", str(outputs)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141  # 128 + SIGPIPE, as of other tools
 
 
 def test_as_a_process(outputs: Path, make_run: MakeRun) -> None:

@@ -129,9 +129,14 @@ def test_every_format_has_every_cell(tmp_path: Path) -> None:
 
 def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     add(tmp_path, defense="trades", lambda_=6, epsilon="8/255", D=0.8)
-    assert main(["tables", str(tmp_path), "--paper", "tao2022/table8"]) == 0
-    assert "### tao2022/table8: arch resnet18, norm linf, ε 8/255" in capsys.readouterr().out
-    assert main(["tables", str(tmp_path), "--paper", "tao2022/table8", "-o", str(tmp_path / "t.tex")]) == 0
+    assert main(["tables", str(tmp_path), "--paper", "tao2022/table8"]) == 1
+    out, err = capsys.readouterr()
+    assert "### tao2022/table8: arch resnet18, norm linf, ε 8/255" in out
+    holes = [line for line in err.splitlines() if line.endswith(": not run")]
+    assert len(holes) == 11  # of twelve rows
+    assert "  tao2022/table8: cifar10 resnet18 linf 8/255 poisoning pgd_at: not run" in holes
+    assert err.count("to fill it: python -m hypo.run -m +sweeps=tao2022/table8\n") == 11
+    assert main(["tables", str(tmp_path), "--paper", "tao2022/table8", "-o", str(tmp_path / "t.tex")]) == 1
     assert (tmp_path / "t.tex").read_text().startswith(r"\begin{tabular}")
     assert main(["tables", str(tmp_path), "--paper", "nothing"]) == 2
     assert "--paper: takes one of" in capsys.readouterr().err

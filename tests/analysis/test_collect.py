@@ -122,6 +122,21 @@ BREAKAGES = {
         "result.json is unreadable: it has no 'intervals'",
     ),
     "a word": ("result.json", lambda text: text.replace("0.5,", '"half",', 1), "result.json is unreadable: D: "),
+    "a percentage": (
+        "result.json",
+        lambda text: text.replace("0.5,", "96.5,", 1),
+        "result.json is unreadable: D: 96.5 is no fraction in [0, 1]",
+    ),
+    "not a number": (
+        "result.json",
+        lambda text: text.replace("0.5,", "NaN,", 1),
+        "result.json is unreadable: D: nan",
+    ),
+    "endless": (
+        "result.json",
+        lambda text: text.replace("0.5,", "Infinity,", 1),
+        "result.json is unreadable: D: inf",
+    ),
     "schema 2": (
         "result.json",
         lambda text: text.replace('"schema": 1', '"schema": 2'),
@@ -356,6 +371,7 @@ def test_a_run_whose_process_is_gone_is_not_called_running(make_run: MakeRun, ou
     make_run(outputs, seed=0, state="running", status={**here, "pid": ended.pid})
     make_run(outputs, seed=1, state="running", status={**here, "pid": os.getpid()})
     make_run(outputs, seed=2, state="running", status={"host": "elsewhere", "pid": ended.pid})
+    make_run(outputs, seed=3, state="running", status={**here, "pid": 2**70})
     frame = collect(outputs).set_index("seed")
-    assert frame.loc[[0, 1, 2], "state"].tolist() == ["interrupted", "running", "running"]
+    assert frame.loc[[0, 1, 2, 3], "state"].tolist() == ["interrupted", "running", "running", "interrupted"]
     assert frame.loc[0, "reason"] == "stopped without a word at epoch 3 of 40"

@@ -17,6 +17,7 @@ from scipy import stats
 from analysis.__main__ import main
 from analysis.collect import collect
 from analysis.compare import Difference, compare
+from analysis.comparison_text import markdown
 from hypo.errors import InputError
 
 HIDDEN = {"thrm": (0.70, 0.72, 0.69, 0.74), "trades": (0.61, 0.66, 0.66, 0.60)}
@@ -48,7 +49,7 @@ def test_seeds_are_paired_as_scipy_pairs_them(both: Path) -> None:
     oracle = stats.ttest_rel(*(100 * np.array(values) for values in HIDDEN.values()))
     assert difference.p == pytest.approx(oracle.pvalue)
     assert (difference.low, difference.high) == pytest.approx(tuple(oracle.confidence_interval()))
-    assert (difference.seeds, difference.lambda_) == (4, "5")
+    assert (difference.seeds, difference.lambdas) == (4, ("5", "5"))
     assert difference.points == pytest.approx(100 * (np.mean(HIDDEN["thrm"]) - np.mean(HIDDEN["trades"])))
     assert difference.sentence.startswith(
         "R_hyp⁻ at λ = 5: thrm 71.25, trades 63.25; thrm is higher by 8.00 points"
@@ -119,6 +120,12 @@ def test_single_examples_are_compared_seed_by_seed(outputs: Path, make_run: Make
     assert found(differences, "R_hyp_minus").disagreement is None
 
 
+def test_a_broken_file_of_examples_costs_no_more_than_itself(both: Path) -> None:
+    for run in sorted((both / "runs").iterdir())[:3]:
+        (run / "examples.parquet").write_bytes(b"no parquet")
+    assert found(compare(collect(both), "thrm", "trades"), "D").disagreement is None
+
+
 @pytest.mark.parametrize("change", ["labels", "number", "missing"])
 def test_other_test_sets_are_not_compared_example_by_example(
     outputs: Path, make_run: MakeRun, change: str
@@ -133,9 +140,14 @@ def test_other_test_sets_are_not_compared_example_by_example(
 def test_methods_at_two_values_of_lambda_and_without_one(both: Path, make_run: MakeRun) -> None:
     make_run(both, "standard")
     frame = collect(both)
-    assert {each.lambda_ for each in compare(frame, "thrm:10", "trades:5")} == {"10 and 5"}
-    assert {each.lambda_ for each in compare(frame, "thrm:5", "thrm:10")} == {"5 and 10"}
-    assert {each.lambda_ for each in compare(frame, "thrm", "trades")} == {"5"}
+    assert {each.lambdas for each in compare(frame, "thrm:10", "trades:5")} == {("10", "5")}
+    assert {each.lambdas for each in compare(frame, "thrm:10.0", "trades:10/2")} == {("10", "5")}
+    assert {each.lambdas for each in compare(frame, "thrm", "trades")} == {("5", "5")}
+    of_one = compare(frame, "thrm:5", "thrm:10")
+    assert found(of_one, "R_hyp_minus").sentence.startswith("R_hyp⁻: thrm:5 70.00, thrm:10 50.00;")
+    assert "| λ | metric | thrm:5 | thrm:10 |" in markdown(of_one)
+    baseline = found(compare(frame, "standard:5", "thrm:5"), "D")
+    assert baseline.sentence.startswith("D at λ = 5: standard 50.00, thrm 50.00;")
 
 
 def test_experiments_stay_apart(both: Path, make_run: MakeRun) -> None:
@@ -147,7 +159,9 @@ def test_experiments_stay_apart(both: Path, make_run: MakeRun) -> None:
 
 @pytest.mark.parametrize("methods", [("thrm", "foo"), ("thrm:10", "trades:10"), ("thrm:7", "trades")])
 def test_what_is_not_there_is_named(both: Path, methods: tuple[str, str]) -> None:
-    with pytest.raises(InputError, match=r"no experiment here has finished seeds of both.*of thrm, trades"):
+    with pytest.raises(
+        InputError, match=r"no experiment here has finished seeds of both.*of thrm:5, thrm:10, trades:5"
+    ):
         compare(collect(both), *methods)
 
 

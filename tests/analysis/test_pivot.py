@@ -100,7 +100,7 @@ def test_the_command_takes_sides(
     arguments = ["tables", str(outputs), "--rows", "defense,lambda", "--columns", "dataset", "--metrics", "R_nat"]
     assert main(arguments) == 1  # a run is missing
     out = capsys.readouterr().out
-    assert out.startswith("| defense | lambda | ")
+    assert out.startswith("| defense | λ | ")
     assert "| thrm | 10 | " in out
     assert main(["tables", str(outputs), "--rows", "defense,"]) == 2
     assert "would average runs that differ in" in capsys.readouterr().err

@@ -95,6 +95,27 @@ def test_a_broken_file_costs_its_part_of_the_page_only(tmp_path: Path, name: str
     assert "Settings" in page.read_text()
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("result.json", {"counts": {"D": 5}}),
+        ("result.json", {"intervals": {"D": "ab"}}),
+        ("result.json", {"intervals": {"D": [None, None]}}),
+        ("result.json", {"intervals": 5}),
+        ("status.json", {"attempts": ["x", 5]}),
+    ],
+)
+def test_a_file_with_strange_entries_costs_its_part_of_the_page_only(
+    tmp_path: Path, name: str, change: dict
+) -> None:
+    run = make_run(tmp_path / "outputs")
+    add_files(run)
+    (run / name).write_text(json.dumps(json.loads((run / name).read_text()) | change))
+    assert main(["report", str(tmp_path / "outputs"), "-o", str(tmp_path / "report")]) in (0, 1)
+    (page,) = (tmp_path / "report" / "pages").glob("*.html")
+    assert "Settings" in page.read_text()
+
+
 def test_a_run_without_config_shows_the_settings_that_are_known(tmp_path: Path) -> None:
     run = make_run(tmp_path / "outputs")
     frame = collect(tmp_path / "outputs")
