@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,20 @@ if TYPE_CHECKING:
     import altair
 
 _HEIGHT = 340
+_LAMBDAS = [0, 1, 5, 10, 20, 40, 100, 200, 500, 1000]  # the grid of the paper, where there is room, and beyond
+_PERCENT = ".4~g"  # as many digits as a tick needs: of a single point the only tick is its value
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
 
 
-def specifications(defenses: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Every chart by the name under which a page asks for it; `defenses` fixes who has which colour and shape."""
-    tradeoffs = {"tradeoff": "R_hyp_minus", "adversarial": "R_adv_plus"}
+def specifications(defenses: Sequence[str], largest_lambda: float) -> dict[str, dict[str, Any]]:
+    """Every chart by the name under which a page asks for it.
+
+    `defenses` fixes who has which colour and shape, `largest_lambda` how far λ reaches in every experiment.
+    """
+    tradeoffs = {"tradeoff": ("R_nat", "R_hyp_minus"), "adversarial": ("R_nat", "R_adv_plus")}
+    tradeoffs["lambda"] = ("lambda_value", "R_hyp_minus")
     return {
-        **{name: _specification(_tradeoff("R_nat", y, defenses)) for name, y in tradeoffs.items()},
-        "lambda": _specification(_tradeoff("lambda_value", "R_hyp_minus", defenses)),
+        **{name: _specification(_tradeoff(*axes, defenses, largest_lambda)) for name, axes in tradeoffs.items()},
         "loss": _specification(_history(["loss"], "loss")),
         "accuracy": _specification(_history(["clean_accuracy", "perturbed_accuracy"], "training accuracy (%)")),
         "learning_rate": _specification(_history(["learning_rate"], "learning rate")),
@@ -32,17 +38,21 @@ def _specification(chart: altair.LayerChart | altair.Chart) -> dict[str, Any]:
     return found
 
 
-def _tradeoff(x: str, y: str, defenses: Sequence[str]) -> altair.LayerChart:
+def _tradeoff(x: str, y: str, defenses: Sequence[str], largest_lambda: float) -> altair.LayerChart:
     """Two metrics of the experiment that is chosen: published lines, means over seeds, and every run."""
     import altair as alt
 
     over_lambda = x == "lambda_value"
     experiment = alt.param(name="experiment", value=0)
-    scale = alt.Scale(type="symlog", constant=1) if over_lambda else alt.Scale(zero=False, nice=True, padding=14)
+    scale = alt.Scale(zero=False, padding=14)
+    if over_lambda:
+        # With a reach of its own: of a single λ there would be none, and all ticks would fall on its point.
+        scale = alt.Scale(type="symlog", constant=1, domain=[0, max(1.0, largest_lambda)], nice=False)
     title = "λ" if over_lambda else f"{METRICS[x]} (%)"
-    axis = alt.Axis(values=[0, 1, 5, 10, 20, 40, 100]) if over_lambda else alt.Axis(tickCount=8)
+    axis = alt.Axis(values=_LAMBDAS) if over_lambda else alt.Axis(tickCount=8, format=_PERCENT)
     at_x = alt.X(x, type="quantitative", scale=scale, title=title, axis=axis)
-    at_y = alt.Y(y, type="quantitative", scale=alt.Scale(zero=False, padding=14), title=f"{METRICS[y]} (%)")
+    scale_y, axis_y = alt.Scale(zero=False, padding=14), alt.Axis(format=_PERCENT)
+    at_y = alt.Y(y, type="quantitative", scale=scale_y, axis=axis_y, title=f"{METRICS[y]} (%)")
     legend = alt.Legend(title=None, orient="bottom", symbolOpacity=1)
     color = alt.Color("defense:N", scale=alt.Scale(domain=list(defenses)), legend=legend)
     shape = alt.Shape("defense:N", scale=alt.Scale(domain=list(defenses), range=list(_SHAPES)), legend=legend)
@@ -59,14 +69,17 @@ def _tradeoff(x: str, y: str, defenses: Sequence[str]) -> altair.LayerChart:
     about_cell = [
         *where,
         alt.Tooltip("n:N"),
-        *(alt.Tooltip(f"{name}_shown:N", title=symbol) for name, symbol in SYMBOLS.items()),
+        *(alt.Tooltip(f"{name}_shown:N", title=symbol) for name, symbol in symbols.items()),
     ]
     published = of("published").mark_line(strokeWidth=6, opacity=0.22, strokeCap="round")
     means, runs = of("cells"), of("runs")
-    error = alt.Y(f"{y}_low:Q", title=f"{METRICS[y]} (%)")
+    bar = means.mark_rule(opacity=0.45)
+    error_x, error_y = alt.X(f"{x}_low:Q", title=title), alt.Y(f"{y}_low:Q", title=f"{METRICS[y]} (%)")
+    across = [] if over_lambda else [bar.encode(error_x, at_y, color, alt.X2(f"{x}_high"))]
     layers = [
         published.encode(at_x, at_y, color, order="lambda_value:Q", detail=["defense:N", "table:N"]),
-        means.mark_rule(opacity=0.45).encode(at_x, error, alt.Y2(f"{y}_high"), color),
+        *across,
+        bar.encode(at_x, error_y, alt.Y2(f"{y}_high"), color),
         means.mark_line().encode(at_x, at_y, color, order="lambda_value:Q"),
         means.mark_point(filled=True, size=90, opacity=1).encode(at_x, at_y, color, shape, tooltip=about_cell),
         # On top: of a single seed it is the run that is to be read and opened.
@@ -75,8 +88,11 @@ def _tradeoff(x: str, y: str, defenses: Sequence[str]) -> altair.LayerChart:
         ),
     ]
     if not over_lambda:
-        text = means.mark_text(align="left", dx=7, dy=-6, fontSize=10)
-        layers.append(text.encode(at_x, at_y, color, text="lambda:N"))
+        # Neighbouring methods have their labels on either side, so that fewer of them meet.
+        right, left = (means.mark_text(align="left", dx=7, dy=-7), means.mark_text(align="right", dx=-7, dy=9))
+        for text, ours in ((right, defenses[::2]), (left, defenses[1::2])):
+            chosen = text.transform_filter(f"indexof({json.dumps(ours)}, datum.defense) >= 0")
+            layers.append(chosen.encode(at_x, at_y, color, text="lambda:N"))
     return alt.layer(*layers).add_params(experiment).properties(width="container", height=_HEIGHT)
 
 
@@ -89,8 +105,9 @@ def _history(columns: list[str], title: str) -> altair.LayerChart:
     legend = alt.Legend(title=None, orient="bottom") if len(columns) > 1 else None
     dash = alt.StrokeDash("quantity:N", scale=alt.Scale(domain=columns), legend=legend)
     color = alt.Color("quantity:N", scale=alt.Scale(domain=columns), legend=legend)
-    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1))
-    y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format=".3~r"))
+    whole = alt.Axis(labelExpr="datum.value % 1 ? '' : format(datum.value, 'd')")
+    x = alt.X("epoch:Q", title="epoch", axis=whole)
+    y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format="~r"))
     tooltip = [alt.Tooltip("epoch:Q"), alt.Tooltip("quantity:N"), alt.Tooltip("value:Q", format=".4g")]
     line = base.mark_line().encode(x, y, color, dash)
     points = base.mark_point(filled=True, size=18).encode(x, y, color, tooltip=tooltip)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import published
 from analysis.beside_paper import Comparison, beside_paper
-from analysis.cells import SYMBOLS, Block, Cell, blocks, unplaced
+from analysis.cells import Block, Cell, blocks, unplaced
 from analysis.measured import METRICS
 from analysis.records import number
 from analysis.tables import shown
@@ -57,6 +57,18 @@ class Contents:
     def defenses(self) -> list[str]:
         """Every method that has a cell, as it is called there, or a published line."""
         return list(dict.fromkeys(row["defense"] for name in ("cells", "published") for row in self.charts[name]))
+
+    @property
+    def largest_lambda(self) -> float:
+        """Of all methods; 0 where none has a λ."""
+        weights = [row["lambda_value"] for name in ("cells", "published") for row in self.charts[name]]
+        return max((weight for weight in weights if weight is not None), default=0.0)
+
+    @property
+    def first(self) -> int:
+        """The experiment to open with, which has the most cells."""
+        cells = [len(experiment.block.cells) for experiment in self.experiments]
+        return cells.index(max(cells)) if cells else 0
 
     @property
     def missing(self) -> list[dict[str, Any]]:
@@ -106,7 +118,7 @@ def _run(index: int, row: Mapping[Hashable, Any]) -> dict[str, Any]:
 
 def _metrics(cell: Cell) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name in SYMBOLS:
+    for name in METRICS:
         estimate = cell.estimates[name]
         mean, std = number(estimate.mean), 0.0 if math.isnan(estimate.std) else estimate.std
         found |= {name: mean, f"{name}_shown": shown(estimate)}

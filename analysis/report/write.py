@@ -38,7 +38,7 @@ def write_report(frame: pandas.DataFrame, folder: Path) -> Path:
     for each in (folder, folder / "pages", folder / "assets"):
         make_folder(each)
     found = contents(frame)
-    specs = f"const CHARTS = {json.dumps(specifications(found.defenses))};\n"
+    specs = f"const CHARTS = {json.dumps(specifications(found.defenses, found.largest_lambda))};\n"
     pages = [run_page(run) for run in found.runs]
     common = {name: _common([getattr(page, name) for page in pages]) for name in ("settings", "environment")}
     write_whole(folder / "assets" / "vega.js", _vega().encode())
@@ -73,7 +73,11 @@ def _index_html(found: Contents) -> str:
             (each.name, paper_tables.titles(each), paper_tables.rows(each), paper_tables.notes(each))
             for each in found.comparisons
         ],
-        data={"experiments": [each.choices for each in found.experiments], "charts": found.charts},
+        data={
+            "experiments": [each.choices for each in found.experiments],
+            "first": found.first,
+            "charts": found.charts,
+        },
     )
 
 

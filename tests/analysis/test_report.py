@@ -50,6 +50,16 @@ def test_the_charts_have_a_point_a_run_and_a_mean_a_cell(report: Path) -> None:
     assert {each["experiment"] for each in charts["runs"] if each["R_nat"] == 11} == {1}
 
 
+def test_it_opens_with_the_experiment_that_has_most_to_show(tmp_path: Path) -> None:
+    make_run(tmp_path / "outputs", epsilon=0.05)
+    for lambda_ in (1, 700):
+        make_run(tmp_path / "outputs", lambda_=lambda_)
+    assert main(["report", str(tmp_path / "outputs"), "-o", str(tmp_path / "report")]) == 0
+    found = data(tmp_path / "report" / "index.html")
+    assert found["experiments"][found["first"]]["epsilon"] == "0.1"
+    assert '"domain": [0, 700.0]' in (tmp_path / "report" / "assets" / "charts.js").read_text()
+
+
 def test_nothing_is_loaded_from_elsewhere(report: Path) -> None:
     for page in report.rglob("*.html"):
         for link in re.findall(r'(?:src|href)="([^"#]+)', page.read_text()):

@@ -105,6 +105,16 @@ def test_choosing_shows_another_experiment(browser: webdriver.Chrome) -> None:
     wait(browser, lambda: len(points(browser)) == 20)
 
 
+def test_the_only_point_of_an_experiment_stands_at_its_lambda(browser: webdriver.Chrome) -> None:
+    Select(browser.find_element(By.NAME, "epsilon")).select_by_value("0.2")
+    wait(browser, lambda: len(points(browser, "lambda")) == 2)
+    ticks = browser.find_elements(By.CSS_SELECTOR, "#lambda .role-axis-label text")
+    places = [tick.location["x"] for tick in ticks if tick.text in ("0", "1", "5", "10")][:4]
+    assert len(set(places)) == 4
+    point = points(browser, "lambda")[0]
+    assert abs(point.location["x"] + point.size["width"] / 2 - places[2]) < 12
+
+
 def test_hovering_shows_everything_about_a_run(browser: webdriver.Chrome) -> None:
     ActionChains(browser).move_to_element(points(browser)[-1]).perform()
     wait(browser, lambda: "seed" in tooltip(browser))
@@ -135,21 +145,21 @@ def test_the_tab_key_gets_from_the_top_to_the_choices(browser: webdriver.Chrome)
 
 
 def test_tables_sort_both_ways_by_number(browser: webdriver.Chrome) -> None:
-    heading = browser.find_elements(By.CSS_SELECTOR, "#runs thead th button")[4]
+    heading = browser.find_elements(By.CSS_SELECTOR, "#runs thead th button")[6]
     heading.send_keys(Keys.ENTER)
-    values = [float(text) for text in column(browser, 4)]
+    values = [float(text) for text in column(browser, 6)]
     assert values == sorted(values)
     assert values[-1] == 1000
     heading.send_keys(Keys.ENTER)
-    assert [float(text) for text in column(browser, 4)] == sorted(values, reverse=True)
+    assert [float(text) for text in column(browser, 6)] == sorted(values, reverse=True)
     assert heading.find_element(By.XPATH, "..").get_attribute("aria-sort") == "descending"
 
 
 def test_what_is_empty_sorts_last(browser: webdriver.Chrome) -> None:
-    heading = browser.find_elements(By.CSS_SELECTOR, "#runs thead th button")[10]
+    heading = browser.find_elements(By.CSS_SELECTOR, "#runs thead th button")[13]
     for _ in range(2):
         heading.click()
-        assert column(browser, 10)[-1] == "—"
+        assert column(browser, 13)[-1] == "—"
 
 
 def test_a_runs_page_shows_history_and_hidden_mistakes(browser: webdriver.Chrome) -> None:

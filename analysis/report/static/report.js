@@ -50,13 +50,13 @@ async function draw() {
     };
     const { view } = await vegaEmbed(place, spec, options);
     views.push(view);
-    await show(view);
+    await update(view);
     reachable(place);
   }
   document.documentElement.dataset.drawn = "yes";
 }
 
-async function show(view) {
+async function update(view) {
   if (DATA.charts) await view.signal("experiment", experiment).runAsync();
 }
 
@@ -77,17 +77,21 @@ function reachable(place) {
   }
 }
 
-// A choice that no experiment has beside the choices before it gives way to one that some has.
-function choose() {
+// What is chosen last stands; of the experiments that have it, the one that keeps most of the other choices is shown.
+function choose(changed) {
   const selects = [...document.querySelectorAll(".choices select")];
-  let left = DATA.experiments.map((choices, index) => ({ choices, index }));
-  for (const select of selects) {
-    const possible = new Set(left.map(({ choices }) => choices[select.name]));
-    for (const option of select.options) option.disabled = option.hidden = !possible.has(option.value);
-    if (!possible.has(select.value)) select.value = [...select.options].find((option) => !option.disabled).value;
-    left = left.filter(({ choices }) => choices[select.name] === select.value);
+  const kept = (choices) => selects.filter(({ name, value }) => choices[name] === value).length;
+  const possible = DATA.experiments
+    .map((choices, index) => ({ index, fits: kept(choices) }))
+    .filter(({ index }) => DATA.experiments[index][changed.name] === changed.value);
+  show(possible.reduce((best, each) => (each.fits > best.fits ? each : best)).index);
+}
+
+function show(index) {
+  experiment = index;
+  for (const select of document.querySelectorAll(".choices select")) {
+    select.value = DATA.experiments[index][select.name];
   }
-  experiment = left[0].index;
   for (const part of document.querySelectorAll("[data-experiment]")) {
     part.hidden = Number(part.dataset.experiment) !== experiment;
   }
@@ -128,10 +132,10 @@ function compare(a, b, sign) {
 
 document.querySelectorAll("table.sortable").forEach(sortable);
 if (document.querySelector(".choices")) {
-  choose();
-  document.querySelector(".choices").onchange = async () => {
-    choose();
-    for (const view of views) await show(view);
+  show(DATA.first);
+  document.querySelector(".choices").onchange = async ({ target }) => {
+    choose(target);
+    for (const view of views) await update(view);
     document.querySelectorAll("[data-chart]").forEach(reachable);
   };
 }
