@@ -67,7 +67,7 @@ def collect(outputs: str | Path | Sequence[str | Path], project: str | None = No
     rows: dict[object, dict[str, Any]] = {}
     caches: dict[Path, RowCache] = {}
     found = chain.from_iterable(_read(Path(source), caches) for source in sources)
-    for row in chain(found, wandb_runs.from_project(project) if project else []):
+    for row in chain(found, [] if project is None else wandb_runs.from_project(project)):
         known = rows.get(row["run_id"])
         if known is None or known["state"] != "done":
             rows[row["run_id"]] = row
@@ -86,7 +86,7 @@ def _read(source: Path, caches: dict[Path, RowCache]) -> Iterator[dict[str, Any]
     try:
         directories = run_directories(source)
     except InputError:
-        files = sorted(source.rglob("*.wandb"))
+        files = list(source.rglob("*.wandb"))
         if not files:
             raise
         yield from wandb_runs.from_files(files)

@@ -32,9 +32,14 @@ _METHOD = (
 
 
 def colors(frame: pandas.DataFrame) -> dict[str, str]:
-    """For every run of `frame` (from `collect`) by its id the colour of its defense, as in every other figure."""
+    """For every run of `frame` (from `collect`) by its id the colour of its defense; those with a λ come first.
+
+    So a baseline that joins later takes none of theirs.
+    """
     runs = frame[frame["settings"] != ""]
-    palette = {name: COLORS[at % len(COLORS)] for at, name in enumerate(sorted(runs["defense"].unique()))}
+    weighed = set(runs.loc[runs["lambda"] != "", "defense"])
+    names = sorted(runs["defense"].unique(), key=lambda name: (name not in weighed, name))
+    palette = {name: COLORS[at % len(COLORS)] for at, name in enumerate(names)}
     return dict(zip(runs["run_id"], runs["defense"].map(palette), strict=True))
 
 
@@ -157,6 +162,9 @@ def _sections() -> list[Section]:
     return [ws.Section(name=name, panels=shown, is_open=name == "Trade-off") for name, shown in panels.items()]
 
 
+_LAMBDA = "defense.lambda_"
+"""The number: `lambda` itself is as typed, and 1/2 a text."""
+
 _TRAINING = [("loss",), ("learning_rate",), ("clean_accuracy", "perturbed_accuracy")]
 
 
@@ -169,14 +177,14 @@ def _tradeoff() -> list[Any]:
         title = f"{METRICS[y]} against {METRICS['R_nat']}" + (", and λ" if "z" in more else "")
         return wr.ScatterPlot(title=title, x=wr.SummaryMetric("R_nat"), y=wr.SummaryMetric(y), **shown)
 
-    return [scatter("R_hyp_minus"), scatter("R_hyp_minus", z=wr.Config("lambda")), scatter("R_adv_plus")]
+    return [scatter("R_hyp_minus"), scatter("R_hyp_minus", z=wr.Config(_LAMBDA)), scatter("R_adv_plus")]
 
 
 def _against_lambda(metric: str) -> wr.ScatterPlot:
     from wandb_workspaces.reports import v2 as wr
 
     title = f"{METRICS[metric]} against λ"
-    return wr.ScatterPlot(title=title, x=wr.Config("lambda"), y=wr.SummaryMetric(metric))
+    return wr.ScatterPlot(title=title, x=wr.Config(_LAMBDA), y=wr.SummaryMetric(metric))
 
 
 def _over_epochs(*names: str) -> wr.LinePlot:

@@ -178,6 +178,8 @@ def _wandb(options: argparse.Namespace) -> None:
         raise InputError("wandb: takes --project entity/project, --sync or both")
     if options.sync and options.dry_run:
         raise InputError("--dry-run: uploads nothing, leave out --sync")
+    if options.output and not options.dry_run:
+        raise InputError("-o: goes with --dry-run; without it both are saved on the server")
     target = wandb_runs.split(options.project, "--project") if options.project else None
     folders = options.folders or [folder for folder in [Path("outputs")] if folder.is_dir() or options.sync]
     if options.sync:

@@ -55,7 +55,10 @@ def targeted_rates(frame: pandas.DataFrame) -> pandas.DataFrame:
 def _rows(cell: Cell) -> list[dict[str, Any]]:
     import pandas
 
-    results = [json.loads((Path(run) / "result.json").read_text(encoding="utf-8")) for run in cell.done]
+    files = [Path(run) / "result.json" for run in cell.done]
+    if gone := [file.parent for file in files if not file.exists()]:
+        raise InputError(f"targeted: takes run directories, which W&B's runs are not, got {gone[0]}")
+    results = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     entries = [
         {
             "class": entry["class"],

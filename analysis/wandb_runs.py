@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from analysis.escaping import one_line
 from analysis.measured import metrics
 from analysis.setting_columns import setting_columns
 from hypo.errors import InputError
+from hypo.tracking import NAME
 from hypo.wandb_process import probe
 
 if TYPE_CHECKING:
@@ -30,8 +32,8 @@ def split(project: str, option: str) -> tuple[str, str]:
     Raises:
         InputError: naming `option`, for anything else.
     """
-    entity, slash, name = project.partition("/")
-    if not (entity and slash and name) or "/" in name:
+    entity, _, name = project.partition("/")
+    if not (NAME.fullmatch(entity) and NAME.fullmatch(name)):
         raise InputError(f"{option}: takes entity/project, got {project!r}")
     return entity, name
 
@@ -73,11 +75,12 @@ def from_project(project: str) -> list[dict[str, Any]]:
 
 
 def from_files(files: Sequence[Path]) -> list[dict[str, Any]]:
-    """A row for every run that W&B recorded offline in `files` (run-<id>.wandb); its parts are put together.
+    """A row for every run that W&B recorded in `files` (run-<id>.wandb); its parts are put together in time.
 
     Raises:
         InputError: a file cannot be read.
     """
+    files = sorted(files, key=_began)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         read = list(pool.map(_records, files))
     runs: dict[str, dict[str, Any]] = {}
@@ -93,6 +96,12 @@ def from_files(files: Sequence[Path]) -> list[dict[str, Any]]:
             elif kind == "exit":
                 run["exit"] = record["exit"].get("exit_code", 0)
     return [_row(str(run["path"]), name, run["config"], run["summary"], run["exit"]) for name, run in runs.items()]
+
+
+def _began(path: Path) -> str:
+    """When a part began, as the name of its folder says: offline-run-20261124_112942-<id>."""
+    found = re.search(r"run-(\d{8}_\d{6})", path.parent.name)
+    return found[1] if found else ""
 
 
 def _records(path: Path) -> list[dict[str, Any]]:

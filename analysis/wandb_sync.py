@@ -6,8 +6,6 @@ resumed, and nothing of what came after a full disk.
 
 from __future__ import annotations
 
-import csv
-import io
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,11 +17,14 @@ from analysis.escaping import one_line
 from analysis.wandb_runs import served
 from hypo import sweep_directory
 from hypo.errors import InputError
+from hypo.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     import pandas
 
 _ENDED = ("done", "failed", "interrupted")
+_SAMPLES = 100_000  # more than a run has epochs, so that none is left out
+_PATIENCE = 600.0  # seconds that a server may take for a run: nothing waits for it
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Uploaded:
 def sync(frame: pandas.DataFrame, target: tuple[str, str] | None = None) -> Iterator[Uploaded]:
     """Upload the runs of `frame` (from `collect`) that have ended, one by one.
 
-    Epochs that the server has are left out; a run that it has whole is passed over.
+    Epochs that the server has are left out; a run that it has whole, and knows the end of, is passed over.
 
     Args:
         target: entity and project; None takes those in each run's settings, which leave the entity to W&B.
@@ -67,17 +68,40 @@ def sync(frame: pandas.DataFrame, target: tuple[str, str] | None = None) -> Iter
         place = target or _place(config["tracking"])
         if place not in known:
             known[place] = {run.id: run for run in _served("/".join(place))}
-        there = known[place].get(row["run_id"])
-        seen = {} if there is None else dict(there.summary_metrics)
-        new = [entry for entry in _history(directory) if entry["epoch"] > int(seen.get("epoch") or 0)]
-        done = row["state"] == "done"
-        results = done and "intervals" not in seen
-        if new or results or there is None or there.state == "running":
-            try:
-                _upload(directory, config, place, groups.of(directory), new, done)
-            except Exception as error:
-                raise InputError(f"--sync: {row['name']}: the upload failed: {one_line(error)}") from None
-            yield Uploaded(row["name"], len(new), results)
+        there, done = known[place].get(row["run_id"]), row["state"] == "done"
+        try:
+            missing = _missing(there, RunDirectory(directory).history(), done)
+            if missing is not None:
+                _upload(directory, config, place, groups.of(directory), missing, done)
+        except Exception as error:
+            raise InputError(f"--sync: {row['name']}: the upload failed: {one_line(error)}") from None
+        if missing is not None:
+            yield Uploaded(row["name"], len(missing.epochs), missing.results)
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """What the server lacks of a run, be it only its end; `last_step` is that of the last epoch that it has."""
+
+    epochs: list[dict[str, float]]
+    results: bool
+    last_step: int
+
+
+def _missing(run: Any, history: list[dict[str, float]], done: bool) -> _Missing | None:
+    """What of `history`, the results and the end the server's `run` (None: it has none) lacks; None for nothing.
+
+    The epochs are compared one by one: the summary may know of a later one than arrived, and one in between may
+    be missing.
+    """
+    if run is None:
+        return _Missing(history, done, last_step=0)
+    served = run.history(keys=["epoch"], samples=_SAMPLES, pandas=False)
+    there, last_step = {row["epoch"] for row in served}, max((row["_step"] for row in served), default=0)
+    epochs = [row for row in history if row["epoch"] not in there]
+    results = done and "intervals" not in run.summary_metrics
+    has_ended = run.state == "finished" if done else run.state != "running"
+    return _Missing(epochs, results, last_step) if epochs or results or not has_ended else None
 
 
 def _place(tracking: Mapping[str, Any]) -> tuple[str, str]:
@@ -85,7 +109,8 @@ def _place(tracking: Mapping[str, Any]) -> tuple[str, str]:
     import wandb
 
     try:
-        return str(tracking["entity"] or wandb.Api().default_entity), str(tracking["project"])
+        settings = wandb.setup().settings  # where WANDB_ENTITY is, as for a run that is online
+        return str(tracking["entity"] or settings.entity or wandb.Api().default_entity), str(tracking["project"])
     except Exception as error:
         raise InputError(f"--sync: W&B says: {one_line(error)}") from None
 
@@ -105,34 +130,40 @@ def _upload(
     config: Mapping[str, Any],
     place: tuple[str, str],
     group: str | None,
-    epochs: list[dict[str, float]],
+    missing: _Missing,
     done: bool,
 ) -> None:
     from hypo.job import label, tags
     from hypo.wandb_process import begin, conclude
 
-    entity, project = place
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "wandb").mkdir()
-        about = {"id": config["run_id"], "name": label(config), "group": group, "tags": tags(config)}
-        run = begin(Path(scratch), "online", **about, config=dict(config), project=project, entity=entity)
+        run = begin(
+            Path(scratch),
+            "online",
+            id=config["run_id"],
+            name=label(config),
+            group=group,
+            tags=tags(config),
+            config=dict(config),
+            project=place[1],
+            entity=place[0],
+            init_seconds=_PATIENCE,
+            finish_seconds=_PATIENCE,
+        )
         try:
-            for row in epochs:
-                run.log(row, step=int(row["epoch"]))
+            step = missing.last_step
+            for row in missing.epochs:
+                # A step that W&B has passed is dropped, so an epoch that is missing in between gets a later one.
+                step = max(step + 1, int(row["epoch"]))
+                run.log(row, step=step, commit=True)
+            for row in RunDirectory(directory).history()[-1:]:
+                run.summary.update(row)
             if done:
-                conclude(run, directory, load(directory / "result.json")[0])
+                result = load(directory / "result.json")[0]
+                conclude(run, directory, {key: result[key] for key in result if key not in ("schema", "run_id")})
         finally:
             run.finish(0 if done else 1)
-
-
-def _history(directory: Path) -> list[dict[str, float]]:
-    """history.csv as it was logged, each epoch once; none where there is none."""
-    try:
-        text = (directory / "history.csv").read_text("utf-8")
-    except OSError:
-        return []
-    rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(io.StringIO(text))]
-    return list({row["epoch"]: row for row in rows}.values())
 
 
 class _Groups:

@@ -104,6 +104,9 @@ def _attempt(
         )
         findings = job.experiment.run(directory, _Recorder(directory, mirror, observer), models)
         directory.save_result(job.run_id, findings)
+        if "trained_in" in directory.status():  # whose epochs nobody has told the mirror
+            for row in directory.history():
+                mirror.log(row)
         mirror.finish(findings.as_json())
         return end(Outcome("done"))
     except LockedError:

@@ -43,7 +43,7 @@ class Observer(Protocol):
     """Who is told how a run is getting on."""
 
     def epoch(self, row: dict[str, float], epochs: int) -> None:
-        """An epoch is over; `row` is its line of the history and its speed, `epochs` how many there will be."""
+        """An epoch is over; `row` is its line of the history, `epochs` how many there will be."""
         ...
 
     def evaluating(self, done: int, total: int) -> None:
@@ -104,9 +104,7 @@ class Experiment:
 
         def after_epoch(checkpoint: dict) -> None:
             directory.save_checkpoint(checkpoint)
-            row = checkpoint["history"][-1]
-            speed = self.recipe.images_an_epoch(len(data.train)) / row["seconds"]
-            observer.epoch({**row, "images_per_second": speed}, self.recipe.epochs)
+            observer.epoch(checkpoint["history"][-1], self.recipe.epochs)
 
         def train_here() -> None:
             crafted = Crafted(directory.path.parent.parent / "crafted", directory.path.name)

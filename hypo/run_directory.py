@@ -105,10 +105,22 @@ class RunDirectory:
         torch.save({"schema": SCHEMA, **checkpoint}, buffer)
         self._write("checkpoint.pt", buffer.getbuffer(), keep=self.path / "checkpoint.previous.pt")
         text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(checkpoint["history"][0]), lineterminator="\n")
+        # The newest row names the columns: an epoch of an earlier version may have had fewer.
+        writer = csv.DictWriter(text, fieldnames=list(checkpoint["history"][-1]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(checkpoint["history"])
         self._write("history.csv", text.getvalue().encode(), durable=False)
+
+    def history(self) -> list[dict[str, float]]:
+        """The rows of history.csv, each epoch once; none where there is no such file."""
+        try:
+            text = (self.path / "history.csv").read_text("utf-8")
+        except OSError:
+            return []
+        rows = [
+            {key: float(value) for key, value in row.items() if value} for row in csv.DictReader(io.StringIO(text))
+        ]
+        return list({row["epoch"]: row for row in rows}.values())
 
     def load_checkpoint(self, device: torch.device) -> dict[str, Any] | None:
         """The newest checkpoint, or None; InputError when it cannot be read."""

@@ -14,6 +14,7 @@ import atexit
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,9 @@ logger = logging.getLogger("hypo")
 PATIENCE = 60.0
 """Seconds that the end of the process waits for the child, which gives up on a server long before."""
 
+NAME = re.compile(r"(?=.*\S)[^/\\#?%:]{1,128}")
+"""What W&B takes for the name of a project, a user or a team."""
+
 MODES = ("offline", "online", "disabled")
 
 
@@ -39,7 +43,7 @@ class Tracking:
         too, up to the first failure; "disabled" does nothing.
     project, entity: W&B's project, and the user or team that owns it (None: the account's default).
 
-    Raises InputError, naming `tracking`, for any other mode.
+    Raises InputError, naming the setting, for any other mode and for what W&B takes for no name.
     """
 
     mode: str = "offline"
@@ -47,9 +51,12 @@ class Tracking:
     entity: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an unknown mode."""
+        """Refuse what W&B would refuse, but now."""
         if self.mode not in MODES:
             raise InputError(f"tracking takes {', '.join(MODES)}; got {self.mode!r}")
+        for key, name in (("project", self.project), ("entity", self.entity)):
+            if not (NAME.fullmatch(str(name)) or (key == "entity" and name is None)):
+                raise InputError(f"tracking.{key}: takes up to 128 characters, none of / \\ # ? % :, got {name!r}")
 
     def start(
         self,
@@ -72,7 +79,7 @@ class Tracking:
         mirror = Mirror(_process(), str(directory.resolve()))
         run = {"id": run_id, "name": name, "group": group, "tags": list(tags), "config": dict(config)}
         mirror._send(
-            start={"online": self.mode == "online", "project": self.project, "entity": self.entity, **run}
+            start={"online": self.mode == "online", "project": str(self.project), "entity": self.entity, **run}
         )
         return mirror
 

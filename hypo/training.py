@@ -19,7 +19,7 @@ from hypo.recipe import Recipe
 from hypo.threat_models.threat_model import ThreatModel
 
 History = list[dict[str, float]]
-"""One row an epoch: epoch (from 1), learning_rate, loss, clean_accuracy, perturbed_accuracy, seconds."""
+"""One row an epoch, with what `train` measures: `epoch` (from 1), rates, loss, accuracies in [0, 1] and speed."""
 
 Checkpoint = dict[str, Any]
 """What an epoch leaves behind: tensors and numbers only, so that it loads with `weights_only=True`."""
@@ -78,13 +78,15 @@ def train(
         loss, clean, perturbed = sums.tolist()  # the only time in an epoch that the device is read
         if not math.isfinite(loss):
             raise DivergedError(f"the loss of epoch {epoch} is {loss}")
+        seconds = time.perf_counter() - started
         row = {
             "epoch": epoch,
             "learning_rate": learning_rate,
             "loss": loss,
             "clean_accuracy": clean,
             "perturbed_accuracy": perturbed,
-            "seconds": time.perf_counter() - started,
+            "seconds": seconds,
+            "images_per_second": recipe.images_an_epoch(len(train_split)) / seconds,
         }
         history.append(row)
         after_epoch(

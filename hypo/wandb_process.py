@@ -121,6 +121,8 @@ def begin(
     config: dict[str, Any],
     project: str,
     entity: str | None,
+    init_seconds: float = INIT_SECONDS,
+    finish_seconds: float = FINISH_SECONDS,
 ) -> wandb.Run:
     """Begin or resume a W&B run that captures nothing but what it is told; its files lie in `directory`/wandb."""
     import wandb
@@ -146,8 +148,8 @@ def begin(
             disable_git=True,
             symlink=False,
             use_dot_wandb=False,
-            init_timeout=INIT_SECONDS,
-            finish_timeout=FINISH_SECONDS,
+            init_timeout=init_seconds,
+            finish_timeout=finish_seconds,
             finish_timeout_raises=True,
             x_disable_meta=True,
             x_disable_stats=True,

@@ -75,7 +75,7 @@ def assert_equal(found: Any, expected: Any) -> None:
         assert torch.equal(found, expected)
     elif isinstance(expected, dict):
         assert set(found) == set(expected)
-        for key in set(expected) - {"seconds"}:
+        for key in set(expected) - {"seconds", "images_per_second"}:
             assert_equal(found[key], expected[key])
     elif isinstance(expected, (list, tuple)):
         assert len(found) == len(expected)
@@ -141,7 +141,8 @@ def test_history_says_nan_where_nothing_was_computed(
     stripes: ImageData, name: str, clean: bool, perturbed: bool
 ) -> None:
     (row,) = trained(stripes, small_recipe(epochs=1), DEFENSES[name])[1]
-    assert list(row) == ["epoch", "learning_rate", "loss", "clean_accuracy", "perturbed_accuracy", "seconds"]
+    rates = ["learning_rate", "loss", "clean_accuracy", "perturbed_accuracy"]
+    assert list(row) == ["epoch", *rates, "seconds", "images_per_second"]
     assert 0 < row["loss"] < 10
     for key, computed in [("clean_accuracy", clean), ("perturbed_accuracy", perturbed)]:
         assert (0 <= row[key] <= 1) if computed else math.isnan(row[key])

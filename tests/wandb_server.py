@@ -45,12 +45,13 @@ class ServedRun:
     project: str = ""
     starts: int = 0
     exit_code: int | None = None
+    crashed: bool = False
     media: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> str:
         """As the API calls it."""
-        return {None: "running", 0: "finished"}.get(self.exit_code, "failed")
+        return "crashed" if self.crashed else {None: "running", 0: "finished"}.get(self.exit_code, "failed")
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -75,7 +76,7 @@ class ServedRun:
         if summary := files.get("wandb-summary.json"):
             self.summary = json.loads(summary["content"][-1])
         if message.get("complete"):
-            self.exit_code = message["exitcode"]
+            self.exit_code, self.crashed = message["exitcode"], False
         elif files:
             self.exit_code = None  # it goes on
 
@@ -163,6 +164,12 @@ class WandbServer(ThreadingHTTPServer):
             page = {"endCursor": None, "hasNextPage": False}
             found = {"internalId": "1", "runCount": len(runs), "readOnly": False}
             return {"project": {**found, "runs": {"edges": edges, "pageInfo": page}} if runs else None}
+        if operation == "RunSampledHistory":
+            history = self.runs[variables["name"]].history
+            (spec,) = map(json.loads, variables["specs"])
+            whole = [row for row in history if set(spec["keys"]) <= row.keys()]
+            found = [{key: row[key] for key in spec["keys"]} for row in whole[: spec["samples"]]]
+            return {"project": {"run": {"sampledHistory": [found]}}}
         return self._views(operation, variables)
 
     def _views(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:

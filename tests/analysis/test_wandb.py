@@ -27,9 +27,12 @@ def server() -> Iterator[WandbServer]:
         yield started
 
 
-def command(server: WandbServer | str, *arguments: object, key: str = "a" * 40) -> tuple[int, str, str]:
+def command(
+    server: WandbServer | str, *arguments: object, key: str = "a" * 40, entity: str | None = None
+) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of `python -m analysis ...`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    environment |= {"WANDB_ENTITY": entity} if entity else {}
     url = server if isinstance(server, str) else server.url
     done = subprocess.run(
         [sys.executable, "-m", "analysis", *map(str, arguments)],
@@ -73,6 +76,7 @@ def test_what_has_ended_is_uploaded_once_and_only_what_is_new_later(server: Wand
     assert done.tags == ["thrm", "digits"]
     assert [row["epoch"] for row in done.history] == [1, 2, 3, 4, 5]
     assert done.summary["R_hyp_minus"] == 0.8
+    assert "run_id" not in done.summary
     assert done.summary["intervals"]["R_hyp_minus"] == pytest.approx([0.79, 0.81])
     assert (done.state, failed.state) == ("finished", "failed")
     assert [row["epoch"] for row in failed.history] == [1, 2, 3]
@@ -83,6 +87,42 @@ def test_what_has_ended_is_uploaded_once_and_only_what_is_new_later(server: Wand
     assert command(server, "wandb", "--sync", outputs)[1] == "digits_mlp_thrm_lambda5-s1: 2 epochs\n"
     assert [row["epoch"] for row in failed.history] == [1, 2, 3, 4, 5]
     assert len(server.runs) == 2
+
+
+def test_epochs_that_never_arrived_are_added_whatever_came_after_them(server: WandbServer, outputs: Path) -> None:
+    """As when the server was away for a while; its summary knows of the last epoch all the same."""
+    command(server, "wandb", "--sync", outputs)
+    done = next(iter(server.runs.values()))
+    done.lines[1:3] = []
+    assert command(server, "wandb", "--sync", outputs)[1] == "digits_mlp_thrm_lambda5-s0: 2 epochs\n"
+    assert sorted(row["epoch"] for row in done.history) == [1, 2, 3, 4, 5]
+    steps = [row["_step"] for row in done.history]
+    assert steps == sorted(set(steps))
+    assert done.summary["epoch"] == 5
+    assert command(server, "wandb", "--sync", outputs) == (0, "", "")
+
+
+def test_a_run_whose_end_the_server_missed_is_ended(server: WandbServer, outputs: Path) -> None:
+    command(server, "wandb", "--sync", outputs)
+    done = next(iter(server.runs.values()))
+    done.crashed = True
+    assert command(server, "tables", "--from-wandb", "tester/hypo")[0] == 1
+    assert command(server, "wandb", "--sync", outputs)[1] == "digits_mlp_thrm_lambda5-s0: 0 epochs\n"
+    assert done.state == "finished"
+    assert len(done.history) == 5
+
+
+def test_the_entity_of_the_environment_is_obeyed(
+    server: WandbServer, outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    answer = server.graphql
+    monkeypatch.setattr(
+        server, "graphql", lambda name, values: (asked.append((name, values)), answer(name, values))[1]
+    )
+    assert command(server, "wandb", "--sync", outputs, entity="a-team")[0] == 0
+    entities = {values["entity"] for name, values in asked if name in ("Runs", "RunResumeStatus")}
+    assert entities == {"a-team"}
 
 
 def test_an_upload_that_fails_says_so_and_the_next_one_completes_it(server: WandbServer, outputs: Path) -> None:
@@ -150,6 +190,17 @@ def test_a_project_that_is_not_there_is_one_line(server: WandbServer) -> None:
     assert code == 2
     assert "python -m analysis: tester/nothing: W&B says:" in errors
     assert "ould not find project" in errors
+    assert command(server, "tables", "--from-wandb", "")[::2] == (
+        2,
+        "python -m analysis: --from-wandb: takes entity/project, got ''\n",
+    )
+
+
+def test_targeted_rates_need_run_directories(server: WandbServer, outputs: Path, tmp_path: Path) -> None:
+    command(server, "wandb", "--sync", outputs)
+    code, _, errors = command(server, "targeted", "--from-wandb", "tester/hypo", "-o", tmp_path)
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "targeted: takes run directories, which W&B's runs are not, got wandb:" in errors
 
 
 def test_folders_that_wandb_wrote_offline_are_a_source_too(server: WandbServer, tmp_path: Path) -> None:
@@ -199,7 +250,7 @@ def test_a_workspace_and_a_report_are_saved_and_then_updated(server: WandbServer
     assert named == ["Trade-off", "Accuracy", "Risks", "Training", "System"]
     first, with_lambda, _ = sections[0]["panels"]
     assert (first["config"]["xAxis"], first["config"]["yAxis"]) == ("summary:R_nat", "summary:R_hyp_minus")
-    assert with_lambda["config"]["zAxis"] == "config:lambda.value"
+    assert with_lambda["config"]["zAxis"] == "config:defense.value.lambda_"
 
 
 def test_a_dry_run_needs_no_server_and_no_account(outputs: Path, tmp_path: Path) -> None:
@@ -225,6 +276,8 @@ def test_a_dry_run_needs_no_server_and_no_account(outputs: Path, tmp_path: Path)
         (["--project", "hypo"], "--project: takes entity/project, got 'hypo'"),
         (["--sync", "--dry-run"], "--dry-run: uploads nothing, leave out --sync"),
         (["--sync", "nowhere"], "nowhere does not exist"),
+        (["--project", "me/hypo", "-o", "views.json"], "-o: goes with --dry-run"),
+        (["--project", "me/a%b"], "--project: takes entity/project, got 'me/a%b'"),
     ],
 )
 def test_wrong_input_is_one_line(arguments: list[str], message: str) -> None:
