@@ -47,9 +47,9 @@ def _takes(key: str, error: BaseException) -> str:
     beside: BaseException | None = error
     while beside is not None and getattr(beside, "parent_node", None) is None:
         beside = beside.__cause__
-    if beside is None or "." not in key:
+    known = [str(name) for name in getattr(beside, "parent_node", None) or () if name != "_target_"]
+    if "." not in key or not known:  # none, for a group of settings that is set in another place
         return "python -m hypo.run --cfg job lists them"
-    known = (str(name) for name in getattr(beside, "parent_node") if name != "_target_")  # noqa: B009
     return f"{key.rpartition('.')[0]} takes {', '.join(known)}"
 
 

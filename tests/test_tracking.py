@@ -119,6 +119,16 @@ def test_another_mode_is_refused() -> None:
         Tracking("on")
 
 
+@pytest.mark.parametrize("name", ["", " ", "a/b", "a:b", "x" * 129])
+@pytest.mark.parametrize("key", ["project", "entity"])
+def test_a_name_that_wandb_would_refuse_is_refused(key: str, name: str) -> None:
+    with pytest.raises(
+        InputError, match=f"^tracking.{key}: takes up to 128 characters, none of .*, got '{name}'$"
+    ):
+        Tracking(**{key: name})
+    Tracking(**{key: "my team-2"})
+
+
 def test_disabled_does_nothing(tmp_path: Path) -> None:
     done = run_script("train('run', 'a').finish({'A': 1.0}); print('wandb' in sys.modules)", "disabled", tmp_path)
     assert done == (0, "False\n", "")

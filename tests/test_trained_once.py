@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from hypo.identity import run_id, training_id
 from hypo.outcome import Outcome
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
+from hypo.tracking import Mirror, Tracking
 from hypo.training_data.naive import Naive
 from hypo.training_data.poisoning import Poisoning
 from hypo.training_data.quality import Quality
@@ -63,6 +65,24 @@ def test_another_evaluation_takes_the_model_and_gives_the_same_bytes(tmp_path: P
     directory = job(tmp_path / "shared", second).directory
     assert directory.status()["trained_in"] == job(tmp_path / "shared", first).directory.path.name
     assert (directory.path / "history.csv").exists()
+
+
+def test_the_mirror_hears_of_epochs_that_another_run_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[dict[str, float]] = []
+
+    class Heard(Mirror):
+        def log(self, row: Mapping[str, float]) -> None:
+            heard.append(dict(row))
+
+    monkeypatch.setattr(Tracking, "start", lambda *_, **__: Heard())
+    done(tmp_path, small_experiment(THRM))
+    trained, heard[:] = list(heard), []
+    done(tmp_path, small_experiment(THRM, evaluation=STRONGER))
+    assert heard == trained
+    assert [row["epoch"] for row in heard] == list(range(1, len(heard) + 1))
+    assert all(row["images_per_second"] > 0 for row in heard)
 
 
 @pytest.mark.parametrize("lost", ["run", "model", "pointer"])

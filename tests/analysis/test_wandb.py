@@ -14,6 +14,7 @@ import pytest
 from fake_runs import add_sweep, make_run
 from wandb_server import WandbServer
 
+from analysis import dashboards
 from analysis.collect import collect
 from hypo import tracking
 
@@ -235,6 +236,36 @@ def test_folders_that_wandb_wrote_offline_are_a_source_too(server: WandbServer, 
     assert (code, said) == (2, "")
     takes = "--sync: takes run directories; for W&B's own files: wandb sync"
     assert errors == f"python -m analysis: {takes} {first['directory']}\n"
+
+
+def test_a_later_part_counts_whether_it_was_online_or_not(tmp_path: Path) -> None:
+    """Killed while it was online, finished offline: W&B's folders sort the other way round."""
+    result = {name: 0.5 for name in ("D", "A", "F", "R_nat", "R_adv", "R_adv_plus", "R_hyp", "R_sta")}
+    result |= {"R_hyp_minus": 0.75, "R_sta_minus": None, "intervals": {}}
+    for at, folder in enumerate(("run-20261124_112914-a", "offline-run-20261124_112942-a")):
+        (tmp_path / str(at)).mkdir()
+        mirror = tracking.Tracking("offline").start(
+            tmp_path / str(at), run_id="a", name="a", group=None, tags=[], config={"dataset": {"name": "digits"}}
+        )
+        mirror.log({"epoch": 1 + at})
+        if at:
+            mirror.finish(result)
+        tracking.close()
+        (made,) = (tmp_path / str(at) / "wandb").glob("offline-run-*")
+        (tmp_path / "wandb").mkdir(exist_ok=True)
+        made.rename(tmp_path / "wandb" / folder)
+    frame = collect(tmp_path)
+    assert list(frame["state"]) == ["done"]
+
+
+def test_defenses_with_a_lambda_keep_their_colours_when_a_baseline_joins(tmp_path: Path) -> None:
+    for defense in ("thrm", "trades"):
+        make_run(tmp_path, defense)
+    before = dashboards.colors(collect(tmp_path))
+    make_run(tmp_path, "pgd_at", None)
+    after = dashboards.colors(collect(tmp_path))
+    assert len(set(after.values())) == 3
+    assert before.items() < after.items()
 
 
 def test_a_workspace_and_a_report_are_saved_and_then_updated(server: WandbServer, outputs: Path) -> None:
