@@ -1,0 +1,74 @@
+"""The workspace and the report, as JSON and on a server on loopback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fake_runs import make_run
+from tracked_runs import command
+from wandb_server import WandbServer
+
+from analysis import dashboards
+from analysis.collect import collect
+
+
+def test_defenses_with_a_lambda_keep_their_colours_when_a_baseline_joins(tmp_path: Path) -> None:
+    for defense in ("thrm", "trades"):
+        make_run(tmp_path, defense)
+    before = dashboards.colors(collect(tmp_path))
+    make_run(tmp_path, "pgd_at", None)
+    after = dashboards.colors(collect(tmp_path))
+    assert len(set(after.values())) == 3
+    assert before.items() < after.items()
+
+
+def test_a_workspace_and_a_report_are_saved_and_then_updated(server: WandbServer, tracked: Path) -> None:
+    for _ in range(2):
+        code, said, _ = command(server, "wandb", "--project", "tester/hypo", tracked)
+        assert code == 0
+        assert [line.startswith(f"{server.url}/tester/hypo") for line in said.splitlines()] == [True, True]
+    kinds = {view["type"]: json.loads(view["spec"]) for view in server.views.values()}
+    assert len(server.views) == len(kinds) == 2
+    assert kinds.keys() == {"project-view", "runs"}
+    sections = kinds["project-view"]["section"]["panelBankConfig"]["sections"]
+    named = [section["name"] for section in sections if section["panels"]]
+    assert named == ["Trade-off", "Accuracy", "Risks", "Training", "System"]
+    first, with_lambda, _ = sections[0]["panels"]
+    assert (first["config"]["xAxis"], first["config"]["yAxis"]) == ("summary:R_nat", "summary:R_hyp_minus")
+    assert with_lambda["config"]["zAxis"] == "config:defense.value.lambda_"
+
+
+def test_a_dry_run_needs_no_server_and_no_account(tracked: Path, tmp_path: Path) -> None:
+    file = tmp_path / "board.json"
+    gone = "http://127.0.0.1:9"
+    done = command(gone, "wandb", "--project", "me/hypo", "--dry-run", tracked, "-o", file, key="")
+    assert done == (0, f"{file}\n", "")
+    found = json.loads(file.read_text())
+    assert (found["workspace"]["entity"], found["workspace"]["project"]) == ("me", "hypo")
+    assert found["report"]["project"]["entityName"] == "me"
+    colors = found["workspace"]["spec"]["section"]["customRunColors"]
+    assert set(colors.values()) == {"#0072B2"}
+    assert len(colors) == 3
+    blocks = found["report"]["spec"]["blocks"]
+    assert sum(block["type"] == "panel-grid" for block in blocks) == 3
+    assert "hypocritical risk" in json.dumps(blocks[-2:], ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "wandb: takes --project entity/project, --sync or both"),
+        (["--project", "hypo"], "--project: takes entity/project, got 'hypo'"),
+        (["--sync", "--dry-run"], "--dry-run: uploads nothing, leave out --sync"),
+        (["--sync", "nowhere"], "nowhere does not exist"),
+        (["--project", "me/hypo", "-o", "views.json"], "-o: goes with --dry-run"),
+        (["--project", "me/a%b"], "--project: takes entity/project, got 'me/a%b'"),
+    ],
+)
+def test_wrong_input_is_one_line(arguments: list[str], message: str) -> None:
+    code, said, errors = command("http://127.0.0.1:9", "wandb", *arguments)
+    assert (code, said) == (2, "")
+    assert message in errors
+    assert errors.count("\n") == 1
