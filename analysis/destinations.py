@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+def add_output(part: argparse.ArgumentParser, metavar: str, text: str) -> None:
+    """Let `part` take -o."""
+    part.add_argument("-o", dest="output", type=Path, metavar=metavar, help=text)
+
+
 def folders(options: argparse.Namespace) -> list[Path]:
     """Those that were typed; without any the outputs here, or none where a W&B project is read."""
     return options.folders or ([] if options.from_wandb is not None else [Path("outputs")])

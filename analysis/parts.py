@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from analysis import (
     runs,
     tables,
     targeted,
+    wandb_part,
 )
 from analysis.beside_paper import beside_paper, with_holes
 from analysis.cells import SYMBOLS
@@ -43,10 +43,6 @@ def _add_folders(part: argparse.ArgumentParser) -> None:
     part.add_argument("--from-wandb", metavar="ENTITY/PROJECT", help="the runs of a W&B project, too or instead")
 
 
-def _add_output(part: argparse.ArgumentParser, metavar: str, text: str) -> None:
-    part.add_argument("-o", dest="output", type=Path, metavar=metavar, help=text)
-
-
 def _for_text(formats: Collection[str]) -> Callable[[argparse.ArgumentParser], None]:
     """What a part takes that writes one file, or to standard output, in one of `formats`."""
 
@@ -54,7 +50,7 @@ def _for_text(formats: Collection[str]) -> Callable[[argparse.ArgumentParser], N
         first, *_ = formats
         _add_folders(part)
         part.add_argument("--format", choices=tuple(formats), help=f"default: by FILE's suffix, else {first}")
-        _add_output(part, "FILE", "ends in the format's suffix (default: print)")
+        destinations.add_output(part, "FILE", "ends in the format's suffix (default: print)")
 
     return add
 
@@ -78,7 +74,7 @@ def _for_compare(part: argparse.ArgumentParser) -> None:
 
 def _for_figures(part: argparse.ArgumentParser) -> None:
     _add_folders(part)
-    _add_output(part, "DIR", "default: the first folder, or the outputs above it")
+    destinations.add_output(part, "DIR", "default: the first folder, or the outputs above it")
 
 
 def _for_curves(part: argparse.ArgumentParser) -> None:
@@ -91,12 +87,12 @@ def _for_curves(part: argparse.ArgumentParser) -> None:
 
 def _for_report(part: argparse.ArgumentParser) -> None:
     _add_folders(part)
-    _add_output(part, "DIR", "default: report in the first folder, or in the outputs above it")
+    destinations.add_output(part, "DIR", "default: report in the first folder, or in the outputs above it")
 
 
 def _for_examples(part: argparse.ArgumentParser) -> None:
     part.add_argument("directory", type=Path, metavar="RUN", help="one run directory")
-    _add_output(part, "FILE", "default: RUN/examples.png")
+    destinations.add_output(part, "FILE", "default: RUN/examples.png")
     part.add_argument("--count", type=int, default=8, help="how many of each kind (default: 8)")
 
 
@@ -158,45 +154,6 @@ def _targeted(options: argparse.Namespace) -> pandas.DataFrame:
     return frame
 
 
-def _for_wandb(part: argparse.ArgumentParser) -> None:
-    text = "whose runs to upload, or to colour by defense (default: outputs, or else the project's)"
-    part.add_argument("folders", nargs="*", type=Path, help=text)
-    text = (
-        "where the workspace and the report are saved, or updated (with --sync: default as in the run's settings)"
-    )
-    part.add_argument("--project", metavar="ENTITY/PROJECT", help=text)
-    part.add_argument("--sync", action="store_true", help="upload what is not yet there of runs that have ended")
-    part.add_argument("--dry-run", action="store_true", help="write both specifications as JSON; needs no account")
-    _add_output(part, "FILE", "for --dry-run (default: print)")
-
-
-def _wandb(options: argparse.Namespace) -> None:
-    from analysis import dashboards, wandb_runs
-    from analysis.wandb_sync import sync
-
-    if not (options.sync or options.project):
-        raise InputError("wandb: takes --project entity/project, --sync or both")
-    if options.sync and options.dry_run:
-        raise InputError("--dry-run: uploads nothing, leave out --sync")
-    if options.output and not options.dry_run:
-        raise InputError("-o: goes with --dry-run; without it both are saved on the server")
-    target = wandb_runs.split(options.project, "--project") if options.project else None
-    folders = options.folders or [folder for folder in [Path("outputs")] if folder.is_dir() or options.sync]
-    if options.sync:
-        for run in sync(collect(folders), target):
-            print(f"{run.name}: {run.epochs} epochs{', results' if run.results else ''}", flush=True)
-    if target is None:
-        return
-    colors = {}
-    if folders or not options.dry_run:
-        colors = dashboards.colors(collect(folders, None if folders else options.project))
-    if options.dry_run:
-        text = json.dumps(dashboards.specifications(*target, colors), indent=1, ensure_ascii=False)
-        destinations.write(text + "\n", options.output)
-    else:
-        print(*dashboards.publish(*target, colors), sep="\n")
-
-
 def _report(options: argparse.Namespace) -> pandas.DataFrame:
     from analysis.report.write import write_report
 
@@ -246,6 +203,10 @@ PARTS: dict[str, Part] = {
     "compare": Part(_COMPARE, _for_compare, "two methods, cell by cell: over seeds and on single examples"),
     "targeted": Part(_targeted, _for_figures, "mistakes that can be turned into each class (evaluation=targeted)"),
     "report": Part(_report, _for_report, "a folder of pages to look at in a browser, without a network"),
-    "wandb": Part(_wandb, _for_wandb, "a W&B workspace and report on the trade-off; --sync uploads runs"),
+    "wandb": Part(
+        wandb_part.run,
+        wandb_part.add_arguments,
+        "a W&B workspace and report on the trade-off; --sync uploads runs",
+    ),
     "examples": Part(_examples, _for_examples, "pictures of mistakes that a false friend hides"),
 }
