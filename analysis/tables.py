@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 UNITS = "Percent; mean ± std over n seeds, std left out at n = 1."
 
+_HEADING = 80  # characters that a page is wide
+
 _LATEX_SYMBOLS = {
     "R_nat": r"$R_{\mathrm{nat}}$",
     "R_adv_plus": r"$R_{\mathrm{adv}}^{+}$",
@@ -97,7 +99,9 @@ def latex(table: TradeoffTable) -> str:
     lines.append(" & ".join(["Defense", r"$\lambda$", "$n$", *symbols]) + r" \\")
     for block in table.blocks:
         heading = escaping.latex(block.heading)
-        lines += [r"\midrule", rf"\multicolumn{{{3 + len(symbols)}}}{{l}}{{{heading}}} \\"]
+        # A long one goes over several lines, or it would push the columns off the page.
+        sides = "l" if len(block.heading) < _HEADING else r"p{0.9\linewidth}"
+        lines += [r"\midrule", rf"\multicolumn{{{3 + len(symbols)}}}{{{sides}}}{{{heading}}} \\"]
         previous = None
         for cell in block.cells:
             if cell.defense != previous:

@@ -19,7 +19,7 @@ from analysis.__main__ import main
 HOSTILE = r"<b>|_&%${\x}"
 PARTS = {
     "tables": ["tables"],
-    "settings": ["tables", "--rows", "recipe.milestones,defense,lambda", "--columns", "dataset"],
+    "settings": ["tables", "--rows", "recipe.milestones,recipe.setting_0,defense,lambda", "--columns", "dataset"],
     "paper": ["tables", "--paper", "tao2022/table10"],
     "compare": ["compare", "thrm", HOSTILE],
     "pareto": ["pareto"],
@@ -35,6 +35,8 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for seed in range(2):
                 values = {"R_nat": natural + shift + seed / 700, "R_hyp_minus": 0.9 - 3 * natural + seed / 70}
                 make_run(outputs, defense, lambda_, seed, D=1 - values["R_nat"], **values)
+    many = {"recipe": {f"setting_{number}": number for number in range(9)}}
+    make_run(outputs, "thrm", 1, 0, config=many)  # an experiment with a long heading
     make_run(outputs, "standard", None, R_hyp_minus=None, config={"defense": {"lambda_": None}})
     make_run(outputs, "thrm", 7, 0, state="failed", status={"reason": HOSTILE})
     return outputs
