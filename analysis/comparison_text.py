@@ -48,9 +48,15 @@ def _note(differences: Sequence[Difference]) -> str:
 def _grid(rows: Sequence[Difference]) -> grids.Grid:
     first, second = rows[0].methods
     if first == second:
-        first, second = map(at_lambda, rows[0].methods, rows[0].lambdas)
+        first, second = (_at_its_lambda(rows, side) for side in (0, 1))
     numbers = [first, second, "difference", "p", "n", "same outcome", f"only {first}", f"only {second}"]
     return grids.Grid(["λ", "metric", *numbers], [_row(row) for row in rows], words=2)
+
+
+def _at_its_lambda(rows: Sequence[Difference], side: int) -> str:
+    """The method of one side, with its λ where that is the same in all rows."""
+    lambdas = {row.lambdas[side] for row in rows}
+    return at_lambda(rows[0].methods[side], lambdas.pop() if len(lambdas) == 1 else "")
 
 
 def _row(row: Difference) -> list[str]:

@@ -39,7 +39,7 @@ _TRADEOFF = ("R_nat", "R_hyp_minus")
 
 
 def _add_folders(part: argparse.ArgumentParser) -> None:
-    part.add_argument("folders", nargs="*", type=Path, help="where runs lie (default: outputs)")
+    part.add_argument("folders", nargs="*", default=[], type=Path, help="where runs lie (default: outputs)")
     part.add_argument("--from-wandb", metavar="ENTITY/PROJECT", help="the runs of a W&B project, too or instead")
 
 

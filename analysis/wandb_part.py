@@ -14,7 +14,7 @@ from hypo.errors import InputError
 def add_arguments(part: argparse.ArgumentParser) -> None:
     """Say what it takes."""
     text = "whose runs to upload, or to colour by defense (default: outputs, or else the project's)"
-    part.add_argument("folders", nargs="*", type=Path, help=text)
+    part.add_argument("folders", nargs="*", default=[], type=Path, help=text)
     text = (
         "where the workspace and the report are saved, or updated (with --sync: default as in the run's settings)"
     )

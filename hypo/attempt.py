@@ -105,8 +105,9 @@ def _attempt(
         findings = job.experiment.run(directory, _Recorder(directory, mirror, observer), models)
         directory.save_result(job.run_id, findings)
         if "trained_in" in directory.status():  # whose epochs nobody has told the mirror
-            for row in directory.history():
-                mirror.log(row)
+            with suppress(KeyError, TypeError, ValueError):  # a broken history costs the mirror, not the run
+                for row in directory.history():
+                    mirror.log(row)
         mirror.finish(findings.as_json())
         return end(Outcome("done"))
     except LockedError:

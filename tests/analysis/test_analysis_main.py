@@ -147,6 +147,12 @@ def test_help_shows_examples_and_exit_codes(arguments: list[str], capsys: pytest
     assert "Exit code: 0 when every run has its result" in text
 
 
+def test_what_is_missing_from_a_command_line_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["compare", "thrm"])
+    assert "required: SECOND (" in capsys.readouterr().err
+
+
 def test_folders_may_stand_between_the_options(
     outputs: Path, make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -146,6 +146,7 @@ def test_methods_at_two_values_of_lambda_and_without_one(both: Path, make_run: M
     of_one = compare(frame, "thrm:5", "thrm:10")
     assert found(of_one, "R_hyp_minus").sentence.startswith("R_hyp⁻: thrm:5 70.00, thrm:10 50.00;")
     assert "| λ | metric | thrm:5 | thrm:10 |" in markdown(of_one)
+    assert "| λ | metric | thrm | thrm:10 |" in markdown(compare(frame, "thrm", "thrm:10"))  # at 5 and at 10
     baseline = found(compare(frame, "standard:5", "thrm:5"), "D")
     assert baseline.sentence.startswith("D at λ = 5: standard 50.00, thrm 50.00;")
 
