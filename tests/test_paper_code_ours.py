@@ -1,4 +1,4 @@
-"""docs/paper-code-ours.md: every setting in its tables is there, with the values of both modes that the page gives."""
+"""docs/paper-code-ours.md: every setting in its tables is there, with the values that the page gives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from test_config import job
 PAGE = (Path(__file__).parents[1] / "docs" / "paper-code-ours.md").read_text("utf-8")
 
 OF: dict[str, list[str]] = {
-    "learning rate of THRM and TRADES at λ ≥ 10, on CIFAR": ["lambda=10"],
+    "learning rate of THRM and TRADES at λ ≥ 10, but on SVHN": ["lambda=10"],
     "learning rate of the MLP": ["arch=mlp_tao2022", "defense=standard"],
     "hidden layers of the MLP": ["arch=mlp_tao2022"],
     "ReLU of the MLP": ["arch=mlp_tao2022"],
