@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.drawing import STYLE, plain
+from analysis.drawing import STYLE, plain, show_image
 from hypo.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from torch import Tensor
 
     from hypo.demonstration import Example
 
@@ -113,19 +112,11 @@ def figure(found: Examples) -> Figure:
 
 def _draw(column: Sequence[Axes], example: Example, factor: float) -> None:
     clean, change, perturbed = column
-    _picture(clean, example.clean)
+    show_image(clean, example.clean)
     _caption(clean, example.clean_prediction, example.label, f"{example.clean_prediction}\n(is {example.label})")
-    _picture(change, 0.5 + factor * (example.perturbed - example.clean))
-    _picture(perturbed, example.perturbed)
+    show_image(change, 0.5 + factor * (example.perturbed - example.clean))
+    show_image(perturbed, example.perturbed)
     _caption(perturbed, example.perturbed_prediction, example.label, example.perturbed_prediction)
-
-
-def _picture(axes: Axes, image: Tensor) -> None:
-    rows = image.permute(1, 2, 0).clamp(0, 1).numpy()
-    if rows.shape[-1] == 1:
-        axes.imshow(rows[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    else:
-        axes.imshow(rows, interpolation="nearest")
 
 
 def _caption(axes: Axes, prediction: str, label: str, text: str) -> None:

@@ -85,6 +85,11 @@ def _for_curves(part: argparse.ArgumentParser) -> None:
     part.add_argument("--paper", metavar="TABLE", help="draw a published table behind it, such as tao2022/table10")
 
 
+def _for_paper_figure(part: argparse.ArgumentParser) -> None:
+    part.add_argument("figure", metavar="FIGURE", help="as the paper draws it, such as tao2022/figure3")
+    _for_figures(part)
+
+
 def _for_report(part: argparse.ArgumentParser) -> None:
     _add_folders(part)
     destinations.add_output(part, "DIR", "default: report in the first folder, or in the outputs above it")
@@ -154,6 +159,14 @@ def _targeted(options: argparse.Namespace) -> pandas.DataFrame:
     return frame
 
 
+def _paper_figure(options: argparse.Namespace) -> pandas.DataFrame:
+    from analysis.figures.paper_figures import paper_figure
+
+    drawn, runs = paper_figure(_runs(options), options.figure)
+    destinations.save_figure(drawn, destinations.figure_folder(options), options.figure.replace("/", "-"))
+    return runs
+
+
 def _report(options: argparse.Namespace) -> pandas.DataFrame:
     from analysis.report.write import write_report
 
@@ -202,6 +215,9 @@ PARTS: dict[str, Part] = {
     ),
     "compare": Part(_COMPARE, _for_compare, "two methods, cell by cell: over seeds and on single examples"),
     "targeted": Part(_targeted, _for_figures, "mistakes that can be turned into each class (evaluation=targeted)"),
+    "figure": Part(
+        _paper_figure, _for_paper_figure, "a figure of the paper as it draws it, ours and what was published"
+    ),
     "report": Part(_report, _for_report, "a folder of pages to look at in a browser, without a network"),
     "wandb": Part(
         wandb_part.run,
