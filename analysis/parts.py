@@ -14,6 +14,7 @@ from analysis import (
     destinations,
     paper_tables,
     pareto_text,
+    picture_parts,
     pivot,
     runs,
     tables,
@@ -24,7 +25,6 @@ from analysis.beside_paper import beside_paper, with_holes
 from analysis.cells import SYMBOLS
 from analysis.collect import collect
 from analysis.compare import compare
-from analysis.drawing import save
 from analysis.files import write_whole
 from analysis.lines import METRICS, SETTINGS
 from analysis.pareto import fronts
@@ -93,12 +93,6 @@ def _for_paper_figure(part: argparse.ArgumentParser) -> None:
 def _for_report(part: argparse.ArgumentParser) -> None:
     _add_folders(part)
     destinations.add_output(part, "DIR", "default: report in the first folder, or in the outputs above it")
-
-
-def _for_examples(part: argparse.ArgumentParser) -> None:
-    part.add_argument("directory", type=Path, metavar="RUN", help="one run directory")
-    destinations.add_output(part, "FILE", "default: RUN/examples.png")
-    part.add_argument("--count", type=int, default=8, help="how many of each kind (default: 8)")
 
 
 def _texts(
@@ -175,16 +169,6 @@ def _report(options: argparse.Namespace) -> pandas.DataFrame:
     return frame
 
 
-def _examples(options: argparse.Namespace) -> None:
-    from analysis.examples import examples, figure
-
-    if options.count < 1:
-        raise InputError(f"--count: takes a whole number >= 1, got {options.count}")
-    path = options.output or options.directory / "examples.png"
-    save(figure(examples(options.directory, options.count)), path)
-    print(path)
-
-
 @dataclass(frozen=True)
 class Part:
     """One sub-command.
@@ -224,5 +208,14 @@ PARTS: dict[str, Part] = {
         wandb_part.add_arguments,
         "a W&B workspace and report on the trade-off; --sync uploads runs",
     ),
-    "examples": Part(_examples, _for_examples, "pictures of mistakes that a false friend hides"),
+    "examples": Part(
+        picture_parts.run_examples,
+        picture_parts.add_examples_arguments,
+        "pictures of mistakes that a false friend hides, of one run or of several beside each other",
+    ),
+    "samples": Part(
+        picture_parts.run_samples,
+        picture_parts.add_samples_arguments,
+        "what models were trained on: training images as they are, and as they were crafted",
+    ),
 }
