@@ -23,7 +23,7 @@ TRAINING_DATA = ("naive", "noise", "mislabeling", "poisoning", "quality")
 """The models in the paper's order."""
 
 _BARS = {"D": "", "A": "////", "F": "...."}
-_TABLES = ("tao2022/tablefigure2", "tao2022/table14", "tao2022/table3")
+_TABLES = ("tao2022/figure2", "tao2022/table14", "tao2022/table3")
 _PANEL = (3.4, 2.3)  # inches
 _CHARACTERS = 48  # that fit across a panel at this size
 _WIDTH = 0.28

@@ -51,11 +51,9 @@ def test_ours_stand_above_and_every_table_has_a_panel(outputs: Path, make_run: M
     tables = [f"tao2022/table{number}" for number in (10, 11, 12)]
     drawn = figure(collect(outputs), "R_adv", tables)
     shown = [axes for axes in drawn.axes if axes.axison]
-    assert [axes.get_title() for axes in shown] == [
-        "digits, mlp, ℓ∞ ε = 0.1, quality training data",
-        "digits, mlp, ℓ∞ ε = 0.2, quality training data",
-        *(f"published ({name})" for name in ("CIFAR-10", "CIFAR-100", "Tiny-ImageNet")),
-    ]
+    titles = [axes.get_title() for axes in shown]
+    assert sorted(titles[:2]) == [f"digits, mlp, ℓ∞ ε = {at}, quality training data" for at in (0.1, 0.2)]
+    assert titles[2:] == [f"published ({name})" for name in ("CIFAR-10", "CIFAR-100", "Tiny-ImageNet")]
     for axes in shown[:2]:
         for line in axes.lines:
             np.testing.assert_allclose(line.get_xydata(), [[10, 50], [10, 45]])
