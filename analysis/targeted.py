@@ -173,7 +173,7 @@ def draw(axes: Axes, rows: pandas.DataFrame, looks: dict[str, Any]) -> None:
 
 
 def _name_targets(axes: Axes, names: list[str], first: float) -> None:
-    """Under the bars the classes; of many, every so manieth has its number, as in the paper."""
+    """Under the bars the classes; of many, one in so many has its number, as in the paper."""
     if len(names) <= _NAMED:
         shown = {number: plain(str(name)) for number, name in enumerate(names)}
     else:

@@ -34,6 +34,9 @@ class PaperFigure:
     weight: float | None = None
 
 
+_DATASETS = ("cifar10", "svhn", "cifar100", "tiny_imagenet")
+
+
 def _targets(training_data: str) -> PaperFigure:
     return PaperFigure(
         takes=f"defense=pgd_at and trades with lambda=6, training_data={training_data}, evaluation=targeted",
@@ -89,4 +92,10 @@ def paper_figure(frame: pandas.DataFrame, name: str) -> tuple[Figure, pandas.Dat
     if not (fits & (frame["state"] == "done")).any():
         sweep = f"python -m hypo.run -m +sweeps={name} makes them, +sweeps=smoke/{name} in small"
         raise InputError(f"{name}: takes runs of {wanted.takes}; none here is done; {sweep}")
-    return wanted.draw(frame[fits]), frame[fits | (frame["settings"] == "")]
+    drawn = frame[fits].sort_values("dataset", key=lambda names: names.map(_place), kind="stable")
+    return wanted.draw(drawn), frame[fits | (frame["settings"] == "")]
+
+
+def _place(dataset: str) -> int:
+    """Where the paper has its panel; others come first, as they come."""
+    return _DATASETS.index(dataset) if dataset in _DATASETS else -1

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _TABLES = ("tao2022/table8", "tao2022/table9")
 _HEIGHTS = (2.2, 1.5)  # inches: of a panel of ours, and of the published ones
+_PERCENT = (0, 105)
 _NOTES = (
     "bars: ± std over seeds",
     "published: y alone, by Theorem 4.4 from D and F of Tables 8 and 9; "
@@ -45,13 +46,13 @@ def figure(runs: pandas.DataFrame, training_data: str) -> Figure:
             axes = result.add_subplot(grid[row, :])
             draw(axes, of_experiment, looks)
             axes.set_title("\n".join(map(plain, textwrap.wrap(str(heading), int(14 * width)))))
-            axes.set_ylim(0, 100)
+            axes.set_ylim(*_PERCENT)
         axes.set_xlabel(READING)
         for column, (heading, of_dataset) in enumerate(theirs.items()):
             axes = result.add_subplot(grid[-1, column])
             draw(axes, of_dataset, looks)
             axes.set_title(heading, fontsize=FONT_SIZE - 1)
-            axes.set(xlim=(-1.5, 1.5), ylim=(0, 100))
+            axes.set(xlim=(-1.5, 1.5), ylim=_PERCENT)
             if column:
                 axes.set(ylabel="", yticklabels=[])
         legend_below(result, looks, int(14 * width), _NOTES)

@@ -60,6 +60,19 @@ def test_a_figure_takes_its_runs_and_no_others(
     assert sorted(taken) == sorted(cells)
 
 
+def test_panels_stand_in_the_papers_order(outputs: Path, make_run: MakeRun) -> None:
+    names = ("tiny_imagenet", "cifar100", "svhn", "cifar10")
+    for name in names:
+        add_rates(
+            make_run(outputs, "pgd_at", None, config={**TARGETED, "dataset": {"name": name}}), cat=(1, 2, 10)
+        )
+        make_run(outputs, "thrm", 5, config={**PGD20, "dataset": {"name": name}})
+    for figure in ("figure3", "figure4"):
+        drawn, _ = paper_figure(collect(outputs), f"tao2022/{figure}")
+        ours = [axes.get_title().partition(",")[0] for axes in drawn.axes if "," in axes.get_title()]
+        assert ours == ["cifar10", "svhn", "cifar100", "tiny_imagenet"]
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_the_command_saves_every_file_type_in_the_same_bytes(
     outputs: Path, make_run: MakeRun, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
