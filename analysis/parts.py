@@ -16,17 +16,19 @@ from analysis import (
     pareto_text,
     pivot,
     runs,
+    selection,
     tables,
     targeted,
     wandb_part,
 )
-from analysis.beside_paper import beside_paper, with_holes
+from analysis.beside_paper import beside_paper
 from analysis.cells import SYMBOLS
 from analysis.collect import collect
 from analysis.compare import compare
 from analysis.drawing import save
 from analysis.files import write_whole
 from analysis.lines import METRICS, SETTINGS
+from analysis.paper_holes import with_holes
 from analysis.pareto import fronts
 from hypo.errors import InputError
 
@@ -41,6 +43,7 @@ _TRADEOFF = ("R_nat", "R_hyp_minus")
 def _add_folders(part: argparse.ArgumentParser) -> None:
     part.add_argument("folders", nargs="*", default=[], type=Path, help="where runs lie (default: outputs)")
     part.add_argument("--from-wandb", metavar="ENTITY/PROJECT", help="the runs of a W&B project, too or instead")
+    selection.add_option(part)
 
 
 def _for_text(formats: Collection[str]) -> Callable[[argparse.ArgumentParser], None]:
@@ -112,7 +115,7 @@ def _texts(
 
 
 def _runs(options: argparse.Namespace) -> pandas.DataFrame:
-    return collect(destinations.folders(options), options.from_wandb)
+    return selection.chosen(collect(destinations.folders(options), options.from_wandb), options.only)
 
 
 def _tables(options: argparse.Namespace) -> pandas.DataFrame:
