@@ -19,8 +19,11 @@ METRICS = {
     "R_adv_plus": "adversarial risk on D⁺",
     "R_hyp": "hypocritical risk",
     "R_hyp_minus": "hypocritical risk on D⁻",
+    "R_hyp_bar_minus": "mistakes that a false friend changes",
     "R_sta": "stability risk",
     "R_sta_minus": "stability risk on D⁻",
+    "G_adv": "accuracy that an adversary takes away",
+    "G_hyp": "accuracy that a false friend adds",
 }
 """What can be on either axis, in percent."""
 

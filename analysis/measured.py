@@ -16,10 +16,16 @@ METRICS = (
     "R_adv_plus",
     "R_hyp",
     "R_hyp_minus",
+    "R_hyp_bar_minus",
     "R_sta",
     "R_sta_minus",
+    "G_adv",
+    "G_hyp",
 )
-"""The fractions in every `result.json`; each also has the columns `<metric>_lower` and `<metric>_upper`."""
+"""The fractions that every run measures; each also has the columns `<metric>_lower` and `<metric>_upper`."""
+
+_LATER = ("R_hyp_bar_minus", "G_adv", "G_hyp")
+"""Those that a result of version 0.1 does not have."""
 
 CERTIFIED = (
     "A_certified",
@@ -35,7 +41,9 @@ def metrics(result: Mapping[str, Any], source: str = "result.json") -> tuple[dic
     """Metrics and interval ends, null left out, and what is wrong with them; `source` is what `result` is."""
     values: dict[str, float] = {}
     try:
-        for metric in (*METRICS, *(name for name in CERTIFIED if name in result)):
+        for metric in (*METRICS, *CERTIFIED):
+            if metric in (*_LATER, *CERTIFIED) and metric not in result:
+                continue
             if result[metric] is not None:
                 values[metric] = _fraction(result[metric])
             if result["intervals"].get(metric) is not None:

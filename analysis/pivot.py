@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from analysis import grids
 from analysis.cells import SYMBOLS, Estimate, one_spelling
 from analysis.lines import SETTINGS
-from analysis.measured import METRICS
+from analysis.measured import CERTIFIED, METRICS
 from analysis.records import Record, formats, number
 from analysis.selection import OPTIONS
 from hypo.errors import InputError
@@ -55,9 +55,10 @@ def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], 
         if unknown := [key for key in given if key not in choices]:
             single = "or a single setting such as recipe.epochs"
             raise InputError(f"{option}: takes {', '.join(OPTIONS)}, {single}, got {unknown[0]!r}")
-    unknown = [metric for metric in metrics if metric not in METRICS]
+    measured = (*METRICS, *CERTIFIED)
+    unknown = [metric for metric in metrics if metric not in measured]
     if unknown or not metrics:
-        raise InputError(f"--metrics: takes {', '.join(METRICS)}, got {unknown[0] if unknown else ''!r}")
+        raise InputError(f"--metrics: takes {', '.join(measured)}, got {unknown[0] if unknown else ''!r}")
     for key in _NUMBERS:
         placed = one_spelling(placed, key)
     keys = list(dict.fromkeys([*rows, *columns]))

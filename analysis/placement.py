@@ -17,6 +17,9 @@ _REHEARSAL = "smoke/"
 OF_ANY_ATTACK = ("clean", "certified")
 """Columns of clean accuracies and certified bounds, which no attack changes."""
 
+_DATASETS = ("cifar10", "svhn", "cifar100", "tinyimagenet")
+"""Their order in every table and figure."""
+
 _EVALUATIONS = {"pgd20": "pgd-20", "targeted": "pgd-20", "pgd100": "pgd-100", "fgsm": "fgsm", "cw100": "cw-100"}
 """What an option of a small sweep stands for; its attack itself may have fewer steps."""
 
@@ -65,7 +68,8 @@ def place(name: str, runs: Sequence[Run]) -> Placement:
         return Placement(name, tuple((row, tuple(run for run in runs if row.matches(run))) for row in rows))
     small = [run for run in runs if any(row.is_rehearsed_by(run) for row in rows)]
     scales = sorted({_scale(run) for run in small})
-    datasets = dict.fromkeys(row.setting["dataset"] for row in rows)
+    there = {row.setting["dataset"] for row in rows}
+    datasets = [dataset for dataset in _DATASETS if dataset in there]
     stands_for = dict(zip(scales, datasets, strict=False))
 
     def rehearses(row: PublishedRow, run: Run) -> bool:

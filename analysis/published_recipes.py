@@ -112,14 +112,14 @@ def _recipe(run: Mapping[str, Any], code: bool) -> Settings:
     weight = run["lambda_value"] if defense in ("trades", "thrm") else 0.0
     groups: dict[str, Settings] = {
         "dataset": {"_target_": _target("datasets", dataset)},
-        "training_data": {"_target_": _target("training_data", data), **_training_data(data, code)},
+        "training_data": {"_target_": _target("training_data", data), **_training_data(dataset, data, arch, code)},
         "arch": _arch(arch, code),
         "defense": {"_target_": _target("defenses", defense), **_defense(defense, code)},
         "threat_model": {"_target_": _target("threat_models", run["norm"])},
         "recipe": _training(dataset, data, arch, weight, code),
         "evaluation": {"_target_": "hypo.evaluation.Evaluation", "test_limit": None},
     }
-    return {f"{group}.{key}": value for group, settings in groups.items() for key, value in settings.items()}
+    return {key: value for group, settings in groups.items() for key, value in _below(group, settings).items()}
 
 
 def _target(package: str, option: str) -> str:
@@ -130,7 +130,9 @@ def _target(package: str, option: str) -> str:
 
 def _training(dataset: str, data: str, arch: str, weight: float, code: bool) -> Settings:
     """Appendix A.1; on noise and mislabeled data (A.3) nothing is augmented and no weight decays."""
-    settings = {"_target_": "hypo.recipe.Recipe", **_BY_DATASET[dataset]}
+    # On the last, smaller batch of an epoch the paper is silent; we drop it, the code keeps it.
+    ends = {"last_batch": "keep" if code else "drop"}
+    settings = {"_target_": "hypo.recipe.Recipe", **ends, **_BY_DATASET[dataset]}
     if arch == "linf_dist_net":
         return {**settings, **_DIST_NET}
     rate = settings["learning_rate"]
@@ -142,13 +144,22 @@ def _training(dataset: str, data: str, arch: str, weight: float, code: bool) -> 
     return {**settings, "learning_rate": rate}
 
 
-def _training_data(data: str, code: bool) -> Settings:
-    """Appendix A.3; the seed is ours, one for the data of all runs as in the code."""
+def _training_data(dataset: str, data: str, arch: str, code: bool) -> Settings:
+    """Appendix A.3. That one seed and one ResNet-18 make the data of all runs is the code's, the paper is silent."""
     if data in ("noise", "mislabeling"):
         return {"seed": 0}
     if data == "poisoning":
-        attack = {f"attack.{key}": value for key, value in _POISONS.items()}
-        return {**attack, "seed": 0, "stored": "truncated" if code else "rounded"}
+        crafter = {
+            "_target_": "hypo.training_data.poisoning.Crafter",
+            **_below("arch", _arch("resnet18", code)),
+            "learning_rate": _BY_DATASET[dataset]["learning_rate"],
+            "recipe": None,  # the run's, begun at this rate
+        }
+        if arch == "linf_dist_net":
+            del crafter["recipe"]
+            crafter |= _below("recipe", _training(dataset, "quality", "resnet18", 0.0, code))
+        stored = {"seed": 0, "stored": "truncated" if code else "rounded"}
+        return {**_below("attack", _POISONS), **stored, **_below("crafter", crafter)}
     return {}
 
 
@@ -157,12 +168,14 @@ def _arch(arch: str, code: bool) -> Settings:
     if arch == "mlp_tao2022":
         hidden, relu = ([3072] * 3, "first") if code else ([3072] * 2, "every")
         return {"_target_": "hypo.architectures.mlp.Mlp", "hidden": hidden, "relu": relu}
-    sizes: Mapping[str, Settings] = {
-        "resnet18": {"width": 64},
-        "vgg16": {"width": 64},
-        "wide_resnet": {"depth": 28, "width": 10},
+    start = {"initialisation": "authors_code" if code else "torchvision"}
+    settings: Mapping[str, Settings] = {
+        "resnet18": {"width": 64, **start},
+        "vgg16": {"width": 64, **start},
+        "wide_resnet": {"depth": 28, "width": 10, **start},
         "linf_dist_net": {
             "hidden": [5120] * 5,
+            "input_std": 0.2009,
             "p_start": 8,
             "p_end": 1000,
             "hold": 1 / 8,
@@ -170,7 +183,7 @@ def _arch(arch: str, code: bool) -> Settings:
             "surrogate_p": 30,
         },
     }
-    return {"_target_": _target("architectures", arch), **sizes[arch]}
+    return {"_target_": _target("architectures", arch), **settings[arch]}
 
 
 def _defense(defense: str, code: bool) -> Settings:
@@ -181,4 +194,9 @@ def _defense(defense: str, code: bool) -> Settings:
         return {}
     attack = {**_INNER_ATTACK, "start": "authors_code" if code else "uniform"}
     joint = {} if defense == "pgd_at" else {"joint_forward": code}
-    return {**{f"attack.{key}": value for key, value in attack.items()}, **joint}
+    return {**_below("attack", attack), **joint}
+
+
+def _below(group: str, settings: Settings) -> dict[str, Any]:
+    """The settings under the name of their group."""
+    return {f"{group}.{key}": value for key, value in settings.items()}

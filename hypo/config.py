@@ -24,6 +24,7 @@ TOP_LEVEL = {
     "default_epsilon",
     "published_learning_rate",
     "authors_learning_rate",
+    "published_input_std",
     "training_attack",
     "hydra",
 }
@@ -40,7 +41,7 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
     Raises:
         InputError: naming the key, what it takes and what it got.
     """
-    for group in (*GROUPS, "tracking"):
+    for group in (*GROUPS, "crafter", "tracking"):
         if group not in choices:
             raise InputError(f"{group}: takes the name of one option, not a list; use -m and {group}=a,b")
     checks.choice("authors_code", _scalar(config, "authors_code"), (True, False))

@@ -81,7 +81,7 @@ def demonstrate(
     if not len(images):
         return ()
     goal = evaluation.climbing(goal_of(labels))
-    with full_precision(), attacked(model):
+    with full_precision(), attacked(model, surrogate=evaluation.surrogate):
         source = generator(images.device, 0, "demonstration")
         perturbed = evaluation.attack.best(model, images, goal, threat_model, source)
         with torch.no_grad():

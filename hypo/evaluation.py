@@ -41,6 +41,8 @@ class Evaluation:
         success: "any_iterate" counts every point that was visited inside the ball, "last_iterate" only where
             each restart ended, as the code of Tao et al. 2022 scores.
         objective: what is climbed, "cross_entropy" as in PGD or "margin" as in C&W.
+        surrogate: whether a network that offers attacks a smoother gradient than its own is attacked along that
+            (ℓ∞-dist nets do, see `LinfDistNet.surrogate_p`), or along its own, by plain PGD.
         targeted: whether to measure for each class how many mistakes can be turned into it.
         test_limit: how many test examples, a fixed random subset; None takes all.
         batch: how many at once. It does not enter the run id: the noise is drawn per example.
@@ -52,6 +54,7 @@ class Evaluation:
     targeted: bool = False
     test_limit: int | None = None
     batch: int = field(default=500, metadata={"identity": False})
+    surrogate: bool = field(default=True, metadata={"implied": True})
 
     def __post_init__(self) -> None:
         checks.choice("success", self.success, ("any_iterate", "last_iterate"))
@@ -79,12 +82,27 @@ class _Verdicts:
     adv: Tensor
     hyp: Tensor
     sta: Tensor
+    hyp_by_stability: Tensor
+    hyp_moved: Tensor
 
-    def record(self, indices: Tensor, prediction: Tensor, undecided: Tensor) -> None:
+    def verification(self, indices: Tensor, prediction: Tensor, undecided: Tensor, at_end: bool) -> None:
         """Take note of what one more candidate of each of the examples at `indices` is classified as.
 
-        Only those count that are `undecided` (a bool for each of `indices`).
+        Only those count that are `undecided` (a bool for each of `indices`). D⁺ is attacked by the adversary here, and
+        D⁻ by the false friend.
         """
+        self._record(indices, prediction, undecided)
+        if at_end:
+            mistake = self.labels[indices] != self.clean[indices]
+            self.hyp_moved[indices] |= undecided & mistake & (prediction != self.clean[indices])
+
+    def stability(self, indices: Tensor, prediction: Tensor, undecided: Tensor, at_end: bool) -> None:
+        """The same for candidates of the stability attack."""
+        hidden = undecided & ~self.hyp[indices] & (prediction == self.labels[indices])
+        self.hyp_by_stability[indices] |= hidden
+        self._record(indices, prediction, undecided)
+
+    def _record(self, indices: Tensor, prediction: Tensor, undecided: Tensor) -> None:
         right = prediction == self.labels[indices]
         self.adv[indices] |= undecided & ~right
         self.hyp[indices] |= undecided & right
@@ -112,13 +130,14 @@ def evaluate(
         DivergedError: when the model's clean logits are not finite.
     """
     limited, examples = test.limited(evaluation.test_limit)
-    with full_precision(), attacked(model):
+    with full_precision(), attacked(model, surrogate=evaluation.surrogate):
         logits = _clean_logits(model, limited, maximum, evaluation.batch)
         if not bool(torch.isfinite(logits).all()):
             raise DivergedError("the trained model's logits are not finite")
         labels, clean = limited.labels, logits.argmax(1)
         correct = clean == labels
-        verdicts = _Verdicts(labels, clean, ~correct, correct.clone(), torch.zeros_like(correct))
+        none = torch.zeros_like(correct)
+        verdicts = _Verdicts(labels, clean, ~correct, correct.clone(), none, none.clone(), none.clone())
         search = PooledSearch(
             model,
             limited,
@@ -148,8 +167,8 @@ def evaluate(
         attack = evaluation.attack
         # At the clean image the divergence is least, and its gradient zero: no direction to set out in.
         away = replace(attack, start="uniform") if attack.start == "clean" else attack
-        search.run("verification", attack, verification, undecided, verdicts.record)
-        search.run("stability", away, stability, lambda: ~correct & ~verdicts.sta, verdicts.record)
+        search.run("verification", attack, verification, undecided, verdicts.verification)
+        search.run("stability", away, stability, lambda: ~correct & ~verdicts.sta, verdicts.stability)
     return Flags(
         example=examples.cpu().numpy(),
         label=labels.cpu().numpy(),
@@ -160,6 +179,9 @@ def evaluate(
         adv=verdicts.adv.cpu().numpy(),
         hyp=verdicts.hyp.cpu().numpy(),
         sta=verdicts.sta.cpu().numpy(),
+        # What is hidden has moved, whichever attack found it.
+        hyp_moved=(verdicts.hyp_moved | (~correct & verdicts.hyp)).cpu().numpy(),
+        hyp_by_stability=verdicts.hyp_by_stability.cpu().numpy(),
     )
 
 

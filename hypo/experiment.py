@@ -27,7 +27,7 @@ from hypo.findings import Findings
 from hypo.identity import training_id, trains
 from hypo.randomness import derive
 from hypo.recipe import Recipe
-from hypo.risks import Flags, Share, risks
+from hypo.risks import Flags, Share, decided, risks
 from hypo.run_directory import RunDirectory
 from hypo.targeted_rates import targeted_rates
 from hypo.threat_models.threat_model import ThreatModel
@@ -140,7 +140,7 @@ class Experiment:
         if self.evaluation.targeted:
             rates = targeted_rates(*attacked, len(data.classes), flags, progress=observer.evaluating)
             targeted = dict(zip(data.classes, rates, strict=True))
-        return Findings({**risks(flags), **self._certified(model, flags)}, targeted)
+        return Findings({**risks(flags), **self._certified(model, flags)}, targeted, decided(flags))
 
     def _show_hidden(self, model: nn.Module, data: ImageData, flags: Flags, directory: RunDirectory) -> None:
         device = next(model.buffers()).device
@@ -165,7 +165,7 @@ class Experiment:
             network = self.arch.build(data.shape, len(data.classes))
         std = data.std
         if getattr(self.arch, "one_std", False):
-            std = (fmean(std),) * len(std)
+            std = (getattr(self.arch, "input_std") or fmean(std),) * len(std)  # noqa: B009
         # Images are stored channels-last; weights in the same layout spare a copy in every convolution.
         return Normalised(network, data.mean, std).to(memory_format=torch.channels_last)
 

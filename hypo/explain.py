@@ -8,7 +8,7 @@ import re
 from hypo.errors import InputError
 from hypo.identity import GROUPS
 
-KEYS = (*GROUPS, "tracking", "lambda", "epsilon", "seed", "authors_code", "device", "output_dir")
+KEYS = (*GROUPS, "crafter", "tracking", "lambda", "epsilon", "seed", "authors_code", "device", "output_dir")
 """What can be set at the top."""
 
 _NO_OPTION = "Config group override must be a string or a list"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -93,12 +94,18 @@ class Job:
         lambda_ = getattr(experiment.defense, "lambda_", None)
         config, changed = dict(self.config), []
         for group in GROUPS:
-            component = getattr(experiment, group)
-            if component != getattr(self.experiment, group):
-                # An option and the module of its class have the same name.
-                name = type(component).__module__.rpartition(".")[2]
-                config[group] = {"name": name, **describe(component)}
-                changed.append(f"{group}={name}")
+            component, mine = getattr(experiment, group), getattr(self.experiment, group)
+            if component != mine:
+                described, name = describe(component), config[group]["name"]
+                settings = dict(_leaves(group, described))
+                if type(component) is type(mine):
+                    settings = dict(settings.items() - dict(_leaves(group, describe(mine))).items())
+                else:
+                    # An option and the module of its class have the same name.
+                    name = type(component).__module__.rpartition(".")[2]
+                    changed.append(f"{group}={name}")
+                config[group] = {"name": name, **described}
+                changed += [f"{key}={value}" for key, value in sorted(settings.items())]
         for key, value in (("lambda", lambda_), ("seed", experiment.seed)):
             if value != config[key]:
                 config[key] = value
@@ -107,7 +114,8 @@ class Job:
 
         def stays(word: str) -> bool:
             # A setting inside a group that is another now goes with it.
-            return word.lstrip("+").partition("=")[0].partition(".")[0] not in keys
+            key = word.lstrip("+").partition("=")[0]
+            return key not in keys and key.partition(".")[0] not in keys
 
         typed = [word for word in shlex.split(self.command) if stays(word)]
         return Job(experiment, config, shlex.join([*typed, *changed]), self.runs, self.tracking)
@@ -146,6 +154,19 @@ def from_record(record: Mapping[str, Any], runs: Path) -> Job:
             f"its run id is now {job.run_id}"
         )
     return job
+
+
+def _leaves(prefix: str, settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every single setting by its dotted key, as it would be typed."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(f"{prefix}.{key}", value)
+        elif key not in ("_target_", "fingerprint"):
+            yield f"{prefix}.{key}", json.dumps(value) if isinstance(value, list) else _typed(value)
+
+
+def _typed(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @lru_cache(maxsize=2)

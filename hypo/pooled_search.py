@@ -17,8 +17,9 @@ from hypo.threat_models.threat_model import ThreatModel
 Progress = Callable[[int, int], None]
 """Called with how much is done, and out of how much."""
 
-Record = Callable[[Tensor, Tensor, Tensor], None]
-"""Takes note of one more candidate of some examples: their indices, predictions, and whether each counts."""
+Record = Callable[[Tensor, Tensor, Tensor, bool], None]
+"""Takes note of one more candidate of some examples: their indices, predictions, whether each counts, and whether this
+is where the restart ends."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,12 @@ class PooledSearch:
                 )
                 predictions.append(logits.argmax(1))
             if self.every_iterate and predictions:
-                record(pool, torch.cat(predictions), undecided()[pool])
+                record(pool, torch.cat(predictions), undecided()[pool], False)
             self.progress(number + 1, attack.steps)
         with torch.no_grad():
             for part in parts(len(pool), batch):
                 prediction = self.model(points[part]).argmax(1)
-                record(pool[part], prediction, undecided()[pool[part]])
+                record(pool[part], prediction, undecided()[pool[part]], True)
 
     def _images(self, indices: Tensor) -> Tensor:
         return self.test.images[indices].float() / self.maximum

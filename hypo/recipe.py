@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -20,7 +20,8 @@ class Recipe:
 
     Attributes:
         epochs: passes over the training set, >= 1.
-        batch: examples a step, >= 1; the last incomplete batch of an epoch is dropped.
+        batch: examples a step, >= 1.
+        last_batch: whether to "drop" or to "keep" the last batch of an epoch where it is incomplete.
         optimizer: "sgd" (with `momentum`), "adam", or "lp_adam" for ℓ∞-dist nets, see `hypo.lp_adam`.
         learning_rate: the initial one (one_cycle: the peak), > 0.
         weight_decay: ℓ2 penalty, >= 0.
@@ -45,10 +46,12 @@ class Recipe:
     flip: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
     train_limit: int | None = None
+    last_batch: Literal["drop", "keep"] = field(default="drop", metadata={"implied": "drop"})
 
     def __post_init__(self) -> None:
         checks.integer("epochs", self.epochs, at_least=1)
         checks.integer("batch", self.batch, at_least=1)
+        checks.choice("last_batch", self.last_batch, ("drop", "keep"))
         checks.number("learning_rate", self.learning_rate, above=0)
         checks.number("momentum", self.momentum, at_least=0)
         checks.number("weight_decay", self.weight_decay, at_least=0)
@@ -77,10 +80,14 @@ class Recipe:
         )
 
     def images_an_epoch(self, available: int) -> int:
-        """How many of the images that there are an epoch trains on, in whole batches."""
+        """How many of the images that there are an epoch trains on."""
         images = min(available, self.train_limit or available)
         batch = min(self.batch, images)
-        return images // batch * batch
+        return images if self.last_batch == "keep" else images // batch * batch
+
+    def steps_an_epoch(self, available: int) -> int:
+        """In how many batches."""
+        return math.ceil(self.images_an_epoch(available) / self.batch)
 
     def build_scheduler(
         self, optimizer: torch.optim.Optimizer, steps_per_epoch: int

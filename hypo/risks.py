@@ -28,6 +28,9 @@ class Flags:
         adv: some candidate is misclassified.
         hyp: some candidate is classified as the label.
         sta: some candidate's prediction differs from the clean one.
+        hyp_moved: on D⁻, the prediction at x_hyp, the label's if the mistake can be hidden and else what it is where
+            the hypocritical attack (of several restarts, any) ends, differs from the clean one; False on D⁺.
+        hyp_by_stability: on D⁻, only the stability attack found a candidate that is classified as the label.
     """
 
     example: np.ndarray
@@ -39,6 +42,8 @@ class Flags:
     adv: np.ndarray
     hyp: np.ndarray
     sta: np.ndarray
+    hyp_moved: np.ndarray
+    hyp_by_stability: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,13 @@ def risks(flags: Flags) -> dict[str, Share]:
 
     D, A and F are clean, adversarial and false-friend accuracy; R_nat, R_adv, R_hyp and R_sta natural,
     adversarial, hypocritical and stability risk on all examples; `_plus` is the risk on the correctly
-    classified (D⁺), `_minus` on the misclassified (D⁻).
+    classified (D⁺), `_minus` on the misclassified (D⁻). R_hyp_bar_minus is R̄_hyp(f, D⁻) of Lemma C.1: the mistakes
+    whose prediction changes at the hypocritical end point, which is what THRM minimises. G_adv = D − A and
+    G_hyp = F − D are what adversary and false friend make of clean accuracy (Tao et al. 2020).
 
     Raises:
-        AssertionError: if the flags break Theorem 4.3, 4.4 or 4.5, which hold exactly for flags taken over
-            one common set of candidates.
+        AssertionError: if the flags break Theorem 4.3, 4.4 or 4.5 or Lemma C.1, which hold exactly for flags taken
+            over one common set of candidates.
     """
     correct, wrong = flags.correct, ~flags.correct
     n = len(correct)
@@ -97,8 +104,11 @@ def risks(flags: Flags) -> dict[str, Share]:
         "R_adv_plus": among(flags.adv, correct, plus),
         "R_hyp": among(flags.hyp, everything, n),
         "R_hyp_minus": among(flags.hyp, wrong, minus),
+        "R_hyp_bar_minus": among(flags.hyp_moved, wrong, minus),
         "R_sta": among(flags.sta, everything, n),
         "R_sta_minus": among(flags.sta, wrong, minus),
+        "G_adv": among(flags.adv, correct, n),
+        "G_hyp": among(flags.hyp, wrong, n),
     }
     check_theorems({name: share.count for name, share in found.items()}, n)
     return found
@@ -113,4 +123,24 @@ def check_theorems(counts: dict[str, int], n: int) -> None:
     assert c["R_adv"] == c["R_nat"] + c["R_adv_plus"], "Theorem 4.3"
     assert c["R_hyp"] == n - (c["R_nat"] - c["R_hyp_minus"]), "Theorem 4.4"
     assert c["R_sta"] == c["R_adv_plus"] + c["R_sta_minus"], "Theorem 4.5"
-    assert c["R_sta_minus"] >= c["R_hyp_minus"], "Theorem 4.5, inequality"
+    assert c["R_hyp_minus"] <= c["R_hyp_bar_minus"] <= c["R_sta_minus"], "Lemma C.1"
+    assert c["G_adv"] == c["D"] - c["A"], "definition of G_adv"
+    assert c["G_hyp"] == c["F"] - c["D"], "definition of G_hyp"
+
+
+def decided(flags: Flags) -> dict[str, dict[str, int]]:
+    """How many of the flags `adv` and `hyp` the clean prediction decided, and how many which attack.
+
+    So that the accuracy of one attack can be told from that of all: the F of Tao et al. 2022, which one PGD decides, is
+    that of "clean" and "hypocritical" alone.
+    """
+    hidden = ~flags.correct & flags.hyp
+    by_stability = hidden & flags.hyp_by_stability
+    return {
+        "adv": {"clean": int((~flags.correct).sum()), "adversarial": int((flags.correct & flags.adv).sum())},
+        "hyp": {
+            "clean": int(flags.correct.sum()),
+            "hypocritical": int((hidden & ~by_stability).sum()),
+            "stability": int(by_stability.sum()),
+        },
+    }

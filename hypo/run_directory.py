@@ -154,9 +154,10 @@ class RunDirectory:
         """Write examples.parquet: one row a test example."""
         import pandas
 
-        columns = ("example", "label", "clean_prediction", "correct", "adv", "hyp", "sta", "margin", "lead")
+        about = ("example", "label", "clean_prediction", "correct")
+        found = ("adv", "hyp", "sta", "hyp_moved", "hyp_by_stability", "margin", "lead")
         buffer = io.BytesIO()
-        pandas.DataFrame({name: getattr(flags, name) for name in columns}).to_parquet(buffer, index=False)
+        pandas.DataFrame({name: getattr(flags, name) for name in (*about, *found)}).to_parquet(buffer, index=False)
         self._write("examples.parquet", buffer.getbuffer())
 
     def save_hidden(self, picture: bytes) -> None:

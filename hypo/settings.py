@@ -10,7 +10,7 @@ import importlib
 import sys
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import lru_cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -56,14 +56,17 @@ def build(settings: Mapping[str, Any], key: str, default: type | None = None) ->
 def describe(component: Any, *, identity: bool = False) -> Any:
     """`component` as plain data, every default filled in, with the `fingerprint` of its files if it has any.
 
-    With `identity`, only what can change a result: without the fields marked `metadata={"identity": False}`.
+    With `identity`, only what can change a result: without the fields marked `metadata={"identity": False}`, and
+    without those at the value that they are marked with as `metadata={"implied": value}`: what runs had before the
+    field was there, so that these keep their run ids.
     """
     if is_dataclass(component) and not isinstance(component, type):
         cls = type(component)
         described = {"_target_": f"{cls.__module__}.{cls.__qualname__}"}
         for field in fields(component):
-            if not identity or field.metadata.get("identity", True):
-                described[field.name] = describe(getattr(component, field.name), identity=identity)
+            value = getattr(component, field.name)
+            if not identity or (field.metadata.get("identity", True) and not _is_implied(field, value)):
+                described[field.name] = describe(value, identity=identity)
         if hasattr(component, "fingerprint"):
             instance: Any = component
             described["fingerprint"] = _fingerprint(instance)
@@ -71,6 +74,10 @@ def describe(component: Any, *, identity: bool = False) -> Any:
     if isinstance(component, (tuple, list)):
         return [describe(item, identity=identity) for item in component]
     return component
+
+
+def _is_implied(field: Field, value: Any) -> bool:
+    return "implied" in field.metadata and field.metadata["implied"] == value
 
 
 @lru_cache(maxsize=16)

@@ -43,7 +43,7 @@ def targeted_rates(
     wrong = ~torch.from_numpy(flags.correct).to(device)
     mistakes = int(wrong.sum())
     rates = []
-    with full_precision(), attacked(model):
+    with full_precision(), attacked(model, surrogate=evaluation.surrogate):
         search = PooledSearch(
             model,
             limited,
@@ -69,7 +69,7 @@ def _attack(search: PooledSearch, evaluation: Evaluation, target: int, wanted: T
     def goal(indices: Tensor) -> Goal:
         return evaluation.climbing(Targeted(torch.full_like(indices, target)))
 
-    def record(indices: Tensor, prediction: Tensor, counts: Tensor) -> None:
+    def record(indices: Tensor, prediction: Tensor, counts: Tensor, at_end: bool) -> None:
         reached[indices] |= counts & (prediction == target)
 
     search.run(f"targeted/{target}", evaluation.attack, goal, lambda: wanted & ~reached, record)

@@ -60,9 +60,8 @@ def train(
         DivergedError: at the end of the first epoch whose loss is not finite.
     """
     split, _ = train_split.limited(recipe.train_limit)
-    batch = min(recipe.batch, len(split))
     optimizer = recipe.build_optimizer(model)
-    scheduler = recipe.build_scheduler(optimizer, len(split) // batch)
+    scheduler = recipe.build_scheduler(optimizer, recipe.steps_an_epoch(len(split)))
     history: History = []
     if resume is not None:
         model.load_state_dict(resume["model"])
@@ -72,10 +71,8 @@ def train(
     for epoch in range(len(history) + 1, recipe.epochs + 1):
         started = time.perf_counter()
         learning_rate = optimizer.param_groups[0]["lr"]
-        sums = _epoch(
-            model, split, maximum, defense, threat_model, recipe, batch, optimizer, scheduler, seed, epoch
-        )
-        loss, clean, perturbed = sums.tolist()  # the only time in an epoch that the device is read
+        means = _epoch(model, split, maximum, defense, threat_model, recipe, optimizer, scheduler, seed, epoch)
+        loss, clean, perturbed = means.tolist()  # the only time in an epoch that the device is read
         if not math.isfinite(loss):
             raise DivergedError(f"the loss of epoch {epoch} is {loss}")
         seconds = time.perf_counter() - started
@@ -107,28 +104,27 @@ def _epoch(
     defense: Defense,
     threat_model: ThreatModel,
     recipe: Recipe,
-    batch: int,
     optimizer: torch.optim.Optimizer,
     scheduler: torch.optim.lr_scheduler.LRScheduler,
     seed: int,
     epoch: int,
 ) -> Tensor:
-    """One pass; returns the epoch's means of what `train_step` returns, still on the device."""
+    """One pass; returns the means over its images of what `train_step` returns, still on the device."""
     device = split.labels.device
     shuffling = generator(device, seed, "shuffle", epoch)
     augmenting = generator(device, seed, "augment", epoch)
     attacking = generator(device, seed, "attack", epoch)
     order = torch.randperm(len(split), generator=shuffling, device=device)
-    steps = len(split) // batch
+    batches = order[: recipe.images_an_epoch(len(split))].split(recipe.batch)
     annealed = [module for module in model.modules() if isinstance(module, Annealed)]
     sums = torch.zeros(3, device=device)
     model.train()
-    for step, indices in enumerate(order[: steps * batch].view(steps, batch)):
+    for step, indices in enumerate(batches):
         for module in annealed:
-            module.anneal((epoch - 1 + step / steps) / recipe.epochs)
+            module.anneal((epoch - 1 + step / len(batches)) / recipe.epochs)
         images = augment(split.images[indices], recipe.crop_padding, recipe.flip, augmenting)
         labels = split.labels[indices]
-        sums += train_step(
+        sums += len(indices) / len(batches[0]) * train_step(
             model,
             optimizer,
             images.float() / maximum,
@@ -141,7 +137,7 @@ def _epoch(
         scheduler.step()
     for module in annealed:
         module.anneal(epoch / recipe.epochs)  # exactly 1 at the end
-    return sums / steps
+    return sums / sum(len(indices) / len(batches[0]) for indices in batches)
 
 
 def train_step(

@@ -70,7 +70,7 @@ def run_page(row: Mapping[str, Any]) -> RunPage:
 def _measured(result: dict[str, Any]) -> Iterator[Measured]:
     """The metrics of a result that `collect` could read, with counts where there are some."""
     counts = result.get("counts")
-    for name in (*METRICS, *(name for name in CERTIFIED if name in result)):
+    for name in (name for name in (*METRICS, *CERTIFIED) if name in result):
         value, interval = result.get(name), result.get("intervals", {}).get(name)
         ends = "" if interval is None else f"[{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
         shown = "undefined" if value is None else f"{100 * value:.2f}"

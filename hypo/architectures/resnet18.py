@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hypo import checks
-from hypo.architectures.initialisation import he_initialised
+from hypo.architectures.initialisation import Initialisation, he_initialised
 from hypo.errors import InputError
 
 
@@ -23,9 +23,11 @@ class Resnet18:
 
     Attributes:
         width: the channels of the first stage, ≥ 1.
+        initialisation: of the weights, see `he_initialised`.
     """
 
     width: int = 64
+    initialisation: Initialisation = field(default="torchvision", metadata={"implied": "torchvision"})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "width", checks.integer("arch.width", self.width, at_least=1))
@@ -52,7 +54,7 @@ class Resnet18:
             nn.Flatten(),
             nn.Linear(stages[-1], classes),
         )
-        return he_initialised(network)
+        return he_initialised(network, self.initialisation)
 
 
 class BasicBlock(nn.Module):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import nn
 
 from hypo import checks
-from hypo.architectures.initialisation import he_initialised
+from hypo.architectures.initialisation import Initialisation, he_initialised
 from hypo.errors import InputError
 
 _STAGES = ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3))
@@ -26,9 +26,11 @@ class Vgg16:
 
     Attributes:
         width: the channels of the first stage, ≥ 1.
+        initialisation: of the weights, see `he_initialised`.
     """
 
     width: int = 64
+    initialisation: Initialisation = field(default="torchvision", metadata={"implied": "torchvision"})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "width", checks.integer("arch.width", self.width, at_least=1))
@@ -53,4 +55,4 @@ class Vgg16:
                 before = after
             layers.append(nn.MaxPool2d(2))
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, classes)]
-        return he_initialised(nn.Sequential(*layers))
+        return he_initialised(nn.Sequential(*layers), self.initialisation)

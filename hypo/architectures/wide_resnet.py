@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hypo import checks
-from hypo.architectures.initialisation import he_initialised
+from hypo.architectures.initialisation import Initialisation, he_initialised
 from hypo.errors import InputError
 
 
@@ -24,10 +24,12 @@ class WideResnet:
     Attributes:
         depth: how many layers: 10, 16, 22, 28, ….
         width: the widening factor, ≥ 1.
+        initialisation: of the weights, see `he_initialised`; by fan_in in the code of Tao et al. 2022.
     """
 
     depth: int = 28
     width: int = 10
+    initialisation: Initialisation = field(default="torchvision", metadata={"implied": "torchvision"})
 
     def __post_init__(self) -> None:
         depth = checks.integer("arch.depth", self.depth, at_least=10)
@@ -62,7 +64,8 @@ class WideResnet:
             nn.Flatten(),
             nn.Linear(before, classes),
         ]
-        return he_initialised(nn.Sequential(*layers))
+        fan = "fan_in" if self.initialisation == "authors_code" else "fan_out"
+        return he_initialised(nn.Sequential(*layers), self.initialisation, fan)
 
 
 class PreActivationBlock(nn.Module):

@@ -9,16 +9,23 @@ from torch import nn
 
 
 @contextmanager
-def attacked(model: nn.Module) -> Iterator[nn.Module]:
+def attacked(model: nn.Module, *, surrogate: bool = True) -> Iterator[nn.Module]:
     """`model` with parameters frozen and every module in `eval()` mode; both are restored module by module.
 
     Batch-norm statistics stay as they are, and no gradient is computed for, or left on, a parameter.
+
+    Args:
+        surrogate: whether modules that offer another gradient than their own, by an attribute of this name, give it.
     """
     modes = [(module, module.training) for module in model.modules()]
+    offering = [module for module in model.modules() if hasattr(module, "surrogate")]
+    offered = [module.surrogate for module in offering]
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     model.eval()
     for parameter in trainable:
         parameter.requires_grad_(False)
+    for module in offering:
+        module.surrogate = surrogate
     try:
         yield model
     finally:
@@ -26,3 +33,5 @@ def attacked(model: nn.Module) -> Iterator[nn.Module]:
             parameter.requires_grad_(True)
         for module, mode in modes:
             module.training = mode
+        for module, before in zip(offering, offered, strict=True):
+            module.surrogate = before

@@ -46,13 +46,13 @@ class ProjectedGradient:
     def starting_point(self, images: Tensor, goal: Goal, threat_model: ThreatModel, noise: Tensor) -> Tensor:
         """Where a search for `goal` begins, from standard normal `noise` of the images' shape.
 
-        The Gaussian start is left unprojected, as in the authors' code: it may lie outside the ball and
-        outside [0, 1] until the first step.
+        The Gaussian start is clamped to [0, 1] but not projected, as in the authors' code: it may lie outside the
+        ball until the first step.
         """
         if self.start == "clean":
             return images
         uniform = threat_model.project(images + threat_model.uniform(noise), images)
-        gaussian = images + GAUSSIAN_START * noise
+        gaussian = (images + GAUSSIAN_START * noise).clamp(0, 1)
         if self.start == "authors_code":
             which = torch.as_tensor(goal.starts_gaussian, device=images.device)
             return torch.where(which.view(-1, *[1] * (images.dim() - 1)), gaussian, uniform)

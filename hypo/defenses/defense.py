@@ -26,8 +26,7 @@ class Loss(NamedTuple):
 class Defense(Protocol):
     """What a defense's frozen dataclass offers.
 
-    A class variable `uses_threat_model = False` says that the trained model is the same for every threat model,
-    `natural = True` that this is natural training of the networks that it is for.
+    A class variable `uses_threat_model = False` says that the trained model is the same for every threat model.
     """
 
     def loss(

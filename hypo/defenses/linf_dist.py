@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from hypo import checks
-from hypo.attacks.goal import lead
 from hypo.defenses.defense import Loss
 from hypo.threat_models.threat_model import ThreatModel
 
 
 @dataclass(frozen=True)
 class LinfDist:
-    """Minimise 0.75·max_j [m_j]₊ + 0.25·mean_j [m_j]₊ over j ≠ y, with m_j = g_j − g_y + 2·ε_train.
+    """Minimise 0.75·max_j [m_j]₊ + 0.25·mean_j [m_j]₊, with m_j = g_j − g_y + 2·ε_train, and m_y = 0.
 
     The multi-class hinge loss of Zhang et al. 2021 as Tao et al. 2022, Appendix G, train it: ε_train is `radius`
     times ε, in units of the normalised images. For networks that do not expand distances, `arch=linf_dist_net`.
@@ -24,9 +22,6 @@ class LinfDist:
     Attributes:
         radius: > 0.
     """
-
-    natural: ClassVar[bool] = True
-    """It is how such networks are trained at all, where others are trained naturally."""
 
     radius: float = 5.0
 
@@ -47,6 +42,4 @@ class LinfDist:
         own = logits.gather(1, labels[:, None])
         others = torch.ones_like(logits).scatter(1, labels[:, None], 0.0)
         violations = (logits - own + margin).clamp_min(0) * others
-        worst = (margin - lead(logits, labels)).clamp_min(0)
-        mean = violations.sum(1) / (logits.shape[1] - 1)
-        return Loss((0.75 * worst + 0.25 * mean).mean(), clean_logits=logits)
+        return Loss((0.75 * violations.amax(1) + 0.25 * violations.mean(1)).mean(), clean_logits=logits)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hypo import checks
+from hypo.architectures.normalised import Architecture
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.attacks.targeted import Targeted
 from hypo.crafted import Crafted
@@ -19,6 +20,7 @@ from hypo.device import few_threads, resolve
 from hypo.errors import InputError
 from hypo.identity import training_id
 from hypo.randomness import generator
+from hypo.recipe import Recipe
 from hypo.settings import describe
 from hypo.training_data.quality import Quality
 
@@ -30,6 +32,24 @@ BATCH = 500
 
 
 @dataclass(frozen=True)
+class Crafter:
+    """The naturally trained model f whose gradients the poisons are made with.
+
+    Attributes:
+        arch: its architecture.
+        learning_rate: the one that it is trained from, > 0, whatever that of the run is.
+        recipe: how it is trained besides, or None for the recipe of the run that is trained on the poisons.
+    """
+
+    arch: Architecture
+    learning_rate: float
+    recipe: Recipe | None = None
+
+    def __post_init__(self) -> None:
+        checks.number("learning_rate", self.learning_rate, above=0)
+
+
+@dataclass(frozen=True)
 class Poisoning:
     """x′ = argmin CE(f(x′), t) over the experiment's ball around x (Tao et al. 2022, Appendix A.3).
 
@@ -37,12 +57,14 @@ class Poisoning:
     with 8 bits as all others are, so that a pixel may exceed the ball by half a grey level.
 
     Attributes:
+        crafter: f, and how it is trained.
         attack: the search for x′; it ends where its last step leads.
         seed: of f, so that the runs of all seeds share one poisoned set.
         stored: how grey levels become whole numbers: "rounded", or "truncated" as in the authors' code, which
             takes a pixel up to a whole grey level out of the ball.
     """
 
+    crafter: Crafter
     attack: ProjectedGradient = PUBLISHED
     seed: int = 0
     stored: Literal["rounded", "truncated"] = "rounded"
@@ -52,9 +74,10 @@ class Poisoning:
         checks.choice("stored", self.stored, ("rounded", "truncated"))
 
     def prerequisites(self, experiment: Any) -> Sequence[Any]:
-        """The same experiment, naturally trained on quality data."""
-        natural = experiment.defense if getattr(experiment.defense, "natural", False) else Standard()
-        return (replace(experiment, training_data=Quality(), defense=natural, seed=self.seed),)
+        """The crafting model, naturally trained on quality data."""
+        recipe = replace(self.crafter.recipe or experiment.recipe, learning_rate=self.crafter.learning_rate)
+        natural = {"training_data": Quality(), "defense": Standard(), "seed": self.seed}
+        return (replace(experiment, arch=self.crafter.arch, recipe=recipe, **natural),)
 
     def prepare(
         self, data: ImageData, experiment: Any, models: Sequence[nn.Module], crafted: Crafted
@@ -68,7 +91,9 @@ class Poisoning:
         train, _ = finer.train.limited(experiment.recipe.train_limit)
         (needed,), (model,) = self.prerequisites(experiment), models
         settings = {
-            "poisoning": describe(self, identity=True),
+            "attack": describe(self.attack, identity=True),
+            "seed": self.seed,
+            "stored": self.stored,
             "dataset": describe(experiment.dataset, identity=True),
             "train_limit": experiment.recipe.train_limit,
             "threat_model": describe(experiment.threat_model, identity=True),

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from test_sweeps import FULL, jobs
+from test_sweeps import PAPER, wanted
 
 from analysis import published
 from analysis.published_attacks import attack_of, difference
@@ -18,16 +18,14 @@ from hypo.identity import GROUPS, trains
 from hypo.job import Job
 from hypo.settings import describe
 
-TABLES = [f"tao2022/{name}" for name in FULL if name != "table4"]  # Table 4 is pictures
+TABLES = [f"tao2022/{name}" for name in sorted(PAPER) if name != "table4"]  # Table 4 is pictures
 NEITHER_D_NOR_A_NOR_F = {"evaluation.targeted"}
 
 
 @cache
 def cells(name: str, code: bool) -> list[Job]:
-    """One seed of a sweep, without the models that poisons are crafted on."""
-    planned = jobs(name, "seed=0", f"authors_code={str(code).lower()}")
-    needed = {job.run_id for each in planned for job in each.prerequisites}
-    return [job for job in planned if is_of(name, job.config) or job.run_id not in needed]
+    """One seed of a sweep."""
+    return wanted(name, "seed=0", f"authors_code={str(code).lower()}")
 
 
 def is_of(name: str, config: Mapping[str, Any]) -> bool:
