@@ -145,7 +145,7 @@ def _training(dataset: str, data: str, arch: str, weight: float, code: bool) -> 
 
 
 def _training_data(dataset: str, data: str, arch: str, code: bool) -> Settings:
-    """Appendix A.3. That one seed and one ResNet-18 make the data of all runs is the code's, the paper is silent."""
+    """Appendix A.3. One seed and one ResNet-18 for the data of all runs are the code's: the paper is silent."""
     if data in ("noise", "mislabeling"):
         return {"seed": 0}
     if data == "poisoning":

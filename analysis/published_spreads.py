@@ -13,7 +13,7 @@ _SPREADS: Mapping[str, str] = {
     "table3": f"means over {SEEDS} runs, whose std stands in Tables 7 and 8, for NT on CIFAR-10 nowhere",
     **{f"table{number}": f"means ± std over {SEEDS} runs" for number in range(5, 10)},
     **{f"table{number}": _SINGLE for number in range(10, 14)},
-    "table14": f"THRM a single run, the others means over {SEEDS} runs, printed without std",
+    "table14": f"THRM a single run, the others means over {SEEDS} runs, without std",
     "table16": "single runs, so that no spread is known",
     "figure2": "as the text of Section 1 rounds them; it does not say over how many runs",
 }
@@ -23,11 +23,13 @@ def spreads(name: str) -> list[str]:
     """What the figures of `name`, such as tao2022/table10, are over: a line for all tables that are alike."""
     alike: dict[str, list[str]] = {}
     for table in tables_of(name):
-        alike.setdefault(_SPREADS[table], []).append(_spoken(table))
-    return [f"Published in {' and '.join(tables)}: {spread}." for spread, tables in alike.items()]
+        alike.setdefault(_SPREADS[table], []).append(table)
+    return [f"Published in {_spoken(tables)}: {spread}." for spread, tables in alike.items()]
 
 
-def _spoken(table: str) -> str:
-    """table10 as "Table 10"."""
-    word = table.rstrip("0123456789")
-    return f"{word.capitalize()} {table.removeprefix(word)}"
+def _spoken(tables: list[str]) -> str:
+    """table10 and table11 as "Tables 10 and 11"."""
+    word = tables[0].rstrip("0123456789")
+    *others, last = [table.removeprefix(word) for table in tables]
+    plural = f"s {', '.join(others)} and" if others else ""
+    return f"{word.capitalize()}{plural} {last}"

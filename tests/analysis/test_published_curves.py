@@ -21,7 +21,8 @@ PAPER = "tao2022/table10"
 def test_they_are_the_tables_figures_in_the_order_of_lambda() -> None:
     lines = curves(PAPER)
     assert list(lines) == [f"{defense}, {PAPER} (cifar10, resnet18)" for defense in ("thrm", "trades")]
-    rows = [row for row in table(PAPER) if row.setting["defense"] == "trades"]
+    # Of TRADES at λ = 0 the hypocritical risk is not known.
+    rows = [row for row in table(PAPER) if row.setting["defense"] == "trades" and row.setting["lambda"] != "0"]
     rows.sort(key=lambda row: float(row.setting["lambda"]))
     means = [[row.figures["pgd-20", metric].mean for metric in ("R_nat", "R_hyp_minus")] for row in rows]
     np.testing.assert_array_equal(lines[f"trades, {PAPER} (cifar10, resnet18)"], means)
