@@ -60,7 +60,9 @@ def _for_text(formats: Collection[str]) -> Callable[[argparse.ArgumentParser], N
 
 def _for_tables(part: argparse.ArgumentParser) -> None:
     _for_text(tables.FORMATS)(part)
-    text = "beside the published numbers of TABLE, such as tao2022/table10; what was never run is a hole"
+    text = (
+        "beside the published numbers of TABLE, such as tao2022/table10, or smoke/tao2022/table10 for a rehearsal"
+    )
     part.add_argument("--paper", metavar="TABLE", help=text)
     text = "settings for either side instead, such as --rows defense,lambda --columns dataset,arch.width"
     part.add_argument("--rows", metavar="KEYS", default="", help=text)

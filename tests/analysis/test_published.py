@@ -87,6 +87,46 @@ def test_two_tables_repeat_the_means_of_two_others(short: str, full: str) -> Non
     assert all(figure.std is not None for row in table(f"tao2022/{full}") for figure in row.figures.values())
 
 
+def by_method(*numbers: int) -> dict[tuple[str, ...], dict[str, float]]:
+    """Table after table: D, A and F under PGD-20 of each data set, training data and defense."""
+    found: dict[tuple[str, ...], dict[str, float]] = {}
+    for row in (row for number in numbers for row in table(f"tao2022/table{number}")):
+        means = {
+            metric: figure.mean
+            for (attack, metric), figure in row.figures.items()
+            if attack in ("pgd-20", "clean")
+        }
+        found[tuple(row.setting[key] for key in ("dataset", "data", "defense", "lambda"))] = means
+    return found
+
+
+def test_table_3_repeats_tables_7_and_8_but_for_three_figures() -> None:
+    short, full = by_method(3), by_method(7, 8)
+    assert {key for key in short if key not in full} == {
+        ("cifar10", data, "standard", "") for data in ("poisoning", "quality")
+    }
+    differing = {
+        (*key[:3], metric): (value, full[key][metric])
+        for key, means in short.items()
+        for metric, value in means.items()
+        if key in full and value != full[key][metric]
+    }
+    assert differing == {
+        ("cifar100", "quality", "standard", "A"): (0.0, 0.01),
+        ("cifar100", "quality", "standard", "F"): (100.0, 99.96),
+        ("tinyimagenet", "quality", "standard", "A"): (0.0, 0.02),
+    }
+
+
+def test_table_14_has_one_run_of_table_10_and_the_means_of_table_3() -> None:
+    single, means = by_method(10), by_method(3)
+    for key, found in by_method(14).items():
+        *_, defense, _ = key
+        if defense != "none":
+            source = (single if defense == "thrm" else means)[key]
+            assert found == {metric: source[metric] for metric in ("D", "F")}
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_a_spread_is_printed_where_it_is_said_to_be(name: str) -> None:
     (said,) = spreads(name)
