@@ -20,7 +20,11 @@ def refuse_mixtures(where: str, runs: Sequence[Mapping[str, Any]], but: Callable
     Raises:
         InputError: otherwise, saying of `where` what differs and how to keep one kind.
     """
-    settings = [{key: value for key, value in settings_that_matter(run).items() if not but(key)} for run in runs]
+    settings = [
+        {"epsilon": run["epsilon_value"]}
+        | {key: value for key, value in settings_that_matter(run).items() if not but(key)}
+        for run in runs
+    ]
     keys = dict.fromkeys(key for each in settings for key in each)
     values = {key: several(each[key] for each in settings if key in each) for key in keys}
     differing = {key: found for key, found in values.items() if len(found) > 1}

@@ -22,6 +22,7 @@ from analysis.paper_holes import with_holes
 from analysis.paper_tables import FORMATS, markdown, notes
 from analysis.published import table
 from analysis.setting_columns import setting_columns
+from hypo.errors import InputError
 
 SMALL = ("dataset=digits", "arch=resnet18", "arch.width=4", "recipe.epochs=1")
 
@@ -84,6 +85,15 @@ def test_a_rehearsal_says_what_it_is_and_compares_nothing(tmp_path: Path) -> Non
     records = list(csv.DictReader(io.StringIO(str(FORMATS["csv"](comparison)))))
     assert {(each["difference"], each["mark"]) for each in records} == {("", "")}
     assert FORMATS["latex"](comparison).startswith(r"\begin{tabular}")  # type: ignore[union-attr]
+
+
+def test_small_runs_that_differ_are_refused_too(tmp_path: Path) -> None:
+    add(tmp_path, *SMALL, "defense=pgd_at", "epsilon=0.1")
+    add(tmp_path, *SMALL, "defense=pgd_at", "epsilon=0.2", "seed=1")
+    with pytest.raises(
+        InputError, match=r"would average runs that differ, epsilon = .*: add --only epsilon=0\.[12]$"
+    ):
+        beside_paper(collect(tmp_path), "smoke/tao2022/table8")
 
 
 def test_real_runs_are_in_no_rehearsal_and_small_ones_in_no_table(tmp_path: Path) -> None:
