@@ -40,10 +40,14 @@ examples:
   python -m analysis pareto outputs                 which λ are not dominated
   python -m analysis compare thrm trades outputs    at every λ that both have
   python -m analysis targeted outputs               outputs/targeted.csv, .png, .pdf, .svg
+  python -m analysis figure tao2022/figure3 outputs outputs/tao2022-figure3.png, .pdf, .svg
   python -m analysis report outputs -o report       report/index.html, to look at in a browser
   python -m analysis wandb --sync outputs           to W&B what is not yet there
   python -m analysis wandb --project me/hypo        a workspace and a report there
   python -m analysis examples outputs/runs/<run>    outputs/runs/<run>/examples.png
+  python -m analysis examples RUN RUN --examples 422,4503
+                                                    outputs/examples.png, a row of pictures a run
+  python -m analysis samples outputs/runs/<run>     outputs/runs/<run>/samples.png
 """
 
 

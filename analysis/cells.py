@@ -26,6 +26,9 @@ SYMBOLS = {
 }
 """The metrics of Table 10 of Tao et al. (2022), in its order, as they are printed."""
 
+NORMS = {"linf": "ℓ∞", "l2": "ℓ2"}
+"""Norms as they are printed."""
+
 _EXPERIMENT = ["dataset", "training_data", "arch", "norm", "epsilon", "settings"]
 _FIRST = ("none", "standard", "pgd_at")
 _UNDEFINED = {
@@ -108,7 +111,7 @@ def blocks(frame: pandas.DataFrame) -> list[Block]:
         differences = _differences(alike, "settings")
         for settings, runs in alike.groupby("settings", sort=False):
             key = {name: str(runs[name].iloc[0]) for name in _EXPERIMENT}
-            norm = {"linf": "ℓ∞", "l2": "ℓ2"}.get(key["norm"], key["norm"])
+            norm = NORMS.get(key["norm"], key["norm"])
             heading, but_epsilon = (
                 ", ".join(filter(None, [_heading(key, threat), differences[settings]]))
                 for threat in (f"{norm} ε = {key['epsilon']}", norm)

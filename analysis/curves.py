@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis import published
-from analysis.drawing import COLORS, FONT_SIZE, STYLE, plain
+from analysis.drawing import COLORS, FONT_SIZE, STYLE, legend_below, plain
 from analysis.lines import METRICS, SETTINGS, Panel, Point, panels
 from analysis.pareto import undominated
 
@@ -48,39 +47,56 @@ def tradeoff_figure(
     Raises:
         InputError: when the published table has no such curve.
     """
+    experiments = panels(frame, x, y)
+    behind = {} if paper is None else published.curves(paper, x, y)
+    return draw([experiments[at : at + 2] for at in range(0, len(experiments), 2)] or [[]], x, y, behind)
+
+
+def draw(
+    rows: Sequence[Sequence[Panel]],
+    x: str,
+    y: str,
+    behind: Mapping[str, list[tuple[float, float]]] | None = None,
+    notes: Sequence[str] = (),
+) -> Figure:
+    """Draw `rows` of panels of `x` against `y`, as `tradeoff_figure` does; a defense looks the same in all.
+
+    Args:
+        behind: published lines, by names that begin with their defense, to lie behind every panel.
+        notes: lines to stand under the panels.
+    """
     import matplotlib
     from matplotlib.figure import Figure
 
-    experiments = panels(frame, x, y)
-    behind = {} if paper is None else published.curves(paper, x, y)
     names = (SETTINGS[x] if x in SETTINGS else f"{METRICS[x]} (%)", f"{METRICS[y]} (%)")
-    columns = min(2, max(1, len(experiments)))
-    rows = max(1, math.ceil(len(experiments) / columns))
+    columns = max(1, *map(len, rows))
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(columns * _PANEL[0], rows * _PANEL[1]), layout="constrained")
-        places = figure.subplots(rows, columns, squeeze=False).flatten()
+        figure = Figure(figsize=(columns * _PANEL[0], len(rows) * _PANEL[1]), layout="constrained")
+        shown: list[tuple[Axes, Panel]] = []
+        for places, row in zip(figure.subplots(len(rows), columns, squeeze=False), rows, strict=True):
+            shown += zip(places, row, strict=False)
+            for axes in places[len(row) :]:
+                axes.set_axis_off()
         looks: dict[str, dict[str, Any]] = {}
-        for name in dict.fromkeys(name for panel in experiments for name in panel.lines):
-            everywhere = [panel.lines[name] for panel in experiments if name in panel.lines]
+        for name in dict.fromkeys(name for _, panel in shown for name in panel.lines):
+            everywhere = [panel.lines[name] for _, panel in shown if name in panel.lines]
             looks[name] = _look(x in SETTINGS or any(_is_line(points) for points in everywhere), looks)
         handles: dict[str, Artist] = {}
         hollow = 0
-        for axes, panel in zip(places, experiments, strict=False):
+        for axes, panel in shown:
             handles |= _draw(axes, panel, looks, names)
             hollow += _hollow_out(axes, panel, looks) if x.startswith("R_") and y.startswith("R_") else 0
-            handles |= _draw_published(axes, behind, looks)
+            handles |= _draw_published(axes, behind or {}, looks)
             if x == "lambda" and panel.lines:
                 axes.set_xscale("symlog", linthresh=1)
                 axes.xaxis.set_major_formatter("{x:g}")
-        for axes in places[len(experiments) :]:
-            axes.set_axis_off()
         if handles:
             numbers, dominated = "" if x in SETTINGS else "numbers: λ; ", "; hollow: dominated" if hollow else ""
-            title = f"{numbers}bars: ± std over seeds{dominated}"
-            _add_legend(figure, handles, columns * _CHARACTERS, title)
+            notes = [f"{numbers}bars: ± std over seeds{dominated}", *notes]
+            legend_below(figure, handles, columns * _CHARACTERS, notes)
         # The labels need to know where the points come to lie.
         figure.draw_without_rendering()
-        for axes, panel in zip(places, experiments, strict=False):
+        for axes, panel in shown:
             _label(axes, panel, looks)
     return figure
 
@@ -136,7 +152,7 @@ def _hollow_out(axes: Axes, panel: Panel, looks: dict[str, dict[str, Any]]) -> i
 
 
 def _draw_published(
-    axes: Axes, lines: dict[str, list[tuple[float, float]]], looks: dict[str, dict[str, Any]]
+    axes: Axes, lines: Mapping[str, list[tuple[float, float]]], looks: dict[str, dict[str, Any]]
 ) -> dict[str, Artist]:
     """The published lines, each in the colour of ours of the same defense; returns them for the legend."""
     handles: dict[str, Artist] = {}
@@ -145,22 +161,6 @@ def _draw_published(
         look = {"color": "#444444", "linestyle": "-", **ours, "marker": "none"}
         (handles[name],) = axes.plot(*zip(*points, strict=True), **look, linewidth=3, alpha=0.25, zorder=0)
     return handles
-
-
-def _add_legend(figure: Figure, handles: dict[str, Artist], characters: int, title: str) -> None:
-    """The names under the panels, side by side as far as `characters` go."""
-    widths = [len(name) + 6 for name in handles]  # the sample and the gap take about six characters
-    figure.legend(
-        list(handles.values()),
-        [plain(name) for name in handles],
-        loc="outside lower center",
-        ncols=len(handles) if sum(widths) <= characters else max(1, characters // max(widths)),
-        title=title,
-        title_fontsize=FONT_SIZE - 1,
-        columnspacing=1.2,
-        handletextpad=0.5,
-        frameon=False,
-    )
 
 
 def _label(axes: Axes, panel: Panel, looks: dict[str, dict[str, Any]]) -> None:

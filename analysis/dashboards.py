@@ -25,8 +25,9 @@ _VIEW = "nw-hypotradeoff-v"
 _METHOD = (
     "A false friend nudges inputs so that mistakes become correct predictions. Natural risk R_nat is the share of "
     "mistakes; hypocritical risk R_hyp_minus the share of the mistakes that a false friend can hide within ε; "
-    "adversarial risk R_adv_plus the share of the correct predictions that an adversary can break. Each run is "
-    "one model, trained with one defense at one λ and seed; the attack is the one in its settings. "
+    "adversarial risk R_adv the share of all examples that are wrong once an adversary has moved them, and "
+    "R_adv_plus the share of the correct predictions that it can break. Each run is one model, trained with one "
+    "defense at one λ and seed; the attack is the one in its settings. "
     "Risks are measured on the test set, with 95 % Wilson intervals in the summary (Tao et al., AAAI 2022)."
 )
 
@@ -177,7 +178,7 @@ def _tradeoff() -> list[Any]:
         title = f"{METRICS[y]} against {METRICS['R_nat']}" + (", and λ" if "z" in more else "")
         return wr.ScatterPlot(title=title, x=wr.SummaryMetric("R_nat"), y=wr.SummaryMetric(y), **shown)
 
-    return [scatter("R_hyp_minus"), scatter("R_hyp_minus", z=wr.Config(_LAMBDA)), scatter("R_adv_plus")]
+    return [scatter("R_hyp_minus"), scatter("R_hyp_minus", z=wr.Config(_LAMBDA)), scatter("R_adv")]
 
 
 def _against_lambda(metric: str) -> wr.ScatterPlot:

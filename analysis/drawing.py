@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,9 @@ from analysis.files import write_whole
 from hypo.errors import InputError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from torch import Tensor
 
 FILE_TYPES = (".png", ".pdf", ".svg")
 FONT_SIZE = 8
@@ -55,3 +59,29 @@ def plain(text: str) -> str:
     """Text from a config as text: a dollar sign starts no formula, a leading underscore hides no entry."""
     shown = text.replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown
+
+
+def legend_below(figure: Figure, handles: Mapping[str, Any], characters: int, notes: Sequence[str]) -> None:
+    """Write `notes` under the panels, and under them the names of `handles`, both as far as `characters` go."""
+    widths = [len(name) + 6 for name in handles]  # the sample and the gap take about six characters
+    figure.legend(
+        list(handles.values()),
+        [plain(name) for name in handles],
+        loc="outside lower center",
+        ncols=len(handles) if sum(widths) <= characters else max(1, characters // max(widths)),
+        # The notes are in smaller print.
+        title="\n".join(plain(line) for note in notes for line in textwrap.wrap(note, int(1.15 * characters))),
+        title_fontsize=FONT_SIZE - 1,
+        columnspacing=1.2,
+        handletextpad=0.5,
+        frameon=False,
+    )
+
+
+def show_image(axes: Axes, image: Tensor) -> None:
+    """Draw `image`, (channels, height, width) in [0, 1], pixel by pixel."""
+    rows = image.permute(1, 2, 0).clamp(0, 1).numpy()
+    if rows.shape[-1] == 1:
+        axes.imshow(rows[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    else:
+        axes.imshow(rows, interpolation="nearest")

@@ -1,7 +1,7 @@
 """Pictures of mistakes that a false friend hid, and of predictions that an adversary broke.
 
-Figure 2 (left) and Table 4 of Tao et al. 2022: clean image, perturbation and perturbed image, with the
-predicted and the true class.
+As in Table 4 of Tao et al. 2022: clean image, perturbation and perturbed image, with the predicted and the true
+class.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.drawing import STYLE, plain
+from analysis import finished_run
+from analysis.drawing import STYLE, plain, show_image
 from hypo.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from torch import Tensor
 
     from hypo.demonstration import Example
 
@@ -44,32 +45,19 @@ def examples(run: str | Path, count: int) -> Examples:
     Raises:
         InputError: when it is no run, has no model and examples yet, or its data are no longer there.
     """
-    import pandas
     import torch
 
     from hypo.attacks.adversarial import Adversarial
     from hypo.attacks.hypocritical import Hypocritical
-    from hypo.demonstration import demonstrate
-    from hypo.run_directory import RunDirectory, load_model, load_test_data
-    from hypo.settings import build
 
-    path = Path(run)
-    config = RunDirectory(path).config()
-    model = load_model(path)
-    table_file = path / "examples.parquet"
-    if not table_file.exists():
-        raise InputError(f"{table_file}: is missing; the run is not done")
-    table = pandas.read_parquet(table_file)
-    images, labels = load_test_data(path)
-    classes = build(config["dataset"], "dataset").load().classes
-    attack = (build(config["threat_model"], "threat_model"), build(config["evaluation"], "evaluation"), count)
+    found = finished_run.read(Path(run))
+    table = found.flags
 
     def shown(flagged: pandas.Series, goal_of: Any) -> tuple[Example, ...]:
-        chosen = torch.from_numpy(flagged.to_numpy().nonzero()[0])
-        return demonstrate(model, images[chosen], labels[chosen], classes, goal_of, *attack)
+        return found.demonstrate(torch.from_numpy(flagged.to_numpy().nonzero()[0]), goal_of, count)
 
     return Examples(
-        name=str(config.get("name", path.name)),
+        name=found.name,
         hidden=shown(~table["correct"] & table["hyp"], Hypocritical),
         broken=shown(table["correct"] & table["adv"], Adversarial),
     )
@@ -113,21 +101,17 @@ def figure(found: Examples) -> Figure:
 
 def _draw(column: Sequence[Axes], example: Example, factor: float) -> None:
     clean, change, perturbed = column
-    _picture(clean, example.clean)
+    show_image(clean, example.clean)
     _caption(clean, example.clean_prediction, example.label, f"{example.clean_prediction}\n(is {example.label})")
-    _picture(change, 0.5 + factor * (example.perturbed - example.clean))
-    _picture(perturbed, example.perturbed)
+    show_image(change, 0.5 + factor * (example.perturbed - example.clean))
+    show_image(perturbed, example.perturbed)
     _caption(perturbed, example.perturbed_prediction, example.label, example.perturbed_prediction)
 
 
-def _picture(axes: Axes, image: Tensor) -> None:
-    rows = image.permute(1, 2, 0).clamp(0, 1).numpy()
-    if rows.shape[-1] == 1:
-        axes.imshow(rows[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    else:
-        axes.imshow(rows, interpolation="nearest")
-
-
 def _caption(axes: Axes, prediction: str, label: str, text: str) -> None:
-    color = _RIGHT if prediction == label else _WRONG
-    axes.set_title(plain(text), color=color, fontsize=7, pad=2)
+    axes.set_title(plain(text), color=caption_color(prediction, label), fontsize=7, pad=2)
+
+
+def caption_color(prediction: str, label: str) -> str:
+    """Red for a wrong prediction, black for a right one."""
+    return _RIGHT if prediction == label else _WRONG

@@ -14,6 +14,7 @@ from analysis import (
     destinations,
     paper_tables,
     pareto_text,
+    picture_parts,
     pivot,
     runs,
     selection,
@@ -25,7 +26,6 @@ from analysis.beside_paper import beside_paper
 from analysis.cells import SYMBOLS
 from analysis.collect import collect
 from analysis.compare import compare
-from analysis.drawing import save
 from analysis.files import write_whole
 from analysis.lines import METRICS, SETTINGS
 from analysis.paper_holes import with_holes
@@ -90,15 +90,14 @@ def _for_curves(part: argparse.ArgumentParser) -> None:
     part.add_argument("--paper", metavar="TABLE", help="draw a published table behind it, such as tao2022/table10")
 
 
+def _for_paper_figure(part: argparse.ArgumentParser) -> None:
+    part.add_argument("figure", metavar="FIGURE", help="as the paper draws it, such as tao2022/figure3")
+    _for_figures(part)
+
+
 def _for_report(part: argparse.ArgumentParser) -> None:
     _add_folders(part)
     destinations.add_output(part, "DIR", "default: report in the first folder, or in the outputs above it")
-
-
-def _for_examples(part: argparse.ArgumentParser) -> None:
-    part.add_argument("directory", type=Path, metavar="RUN", help="one run directory")
-    destinations.add_output(part, "FILE", "default: RUN/examples.png")
-    part.add_argument("--count", type=int, default=8, help="how many of each kind (default: 8)")
 
 
 def _texts(
@@ -159,22 +158,20 @@ def _targeted(options: argparse.Namespace) -> pandas.DataFrame:
     return frame
 
 
+def _paper_figure(options: argparse.Namespace) -> pandas.DataFrame:
+    from analysis.figures.paper_figures import paper_figure
+
+    drawn, runs = paper_figure(_runs(options), options.figure)
+    destinations.save_figure(drawn, destinations.figure_folder(options), options.figure.replace("/", "-"))
+    return runs
+
+
 def _report(options: argparse.Namespace) -> pandas.DataFrame:
     from analysis.report.write import write_report
 
     frame = _runs(options)
     print(write_report(frame, options.output or destinations.home(options) / "report"))
     return frame
-
-
-def _examples(options: argparse.Namespace) -> None:
-    from analysis.examples import examples, figure
-
-    if options.count < 1:
-        raise InputError(f"--count: takes a whole number >= 1, got {options.count}")
-    path = options.output or options.directory / "examples.png"
-    save(figure(examples(options.directory, options.count)), path)
-    print(path)
 
 
 @dataclass(frozen=True)
@@ -207,11 +204,23 @@ PARTS: dict[str, Part] = {
     ),
     "compare": Part(_COMPARE, _for_compare, "two methods, cell by cell: over seeds and on single examples"),
     "targeted": Part(_targeted, _for_figures, "mistakes that can be turned into each class (evaluation=targeted)"),
+    "figure": Part(
+        _paper_figure, _for_paper_figure, "a figure of the paper as it draws it, ours and what was published"
+    ),
     "report": Part(_report, _for_report, "a folder of pages to look at in a browser, without a network"),
     "wandb": Part(
         wandb_part.run,
         wandb_part.add_arguments,
         "a W&B workspace and report on the trade-off; --sync uploads runs",
     ),
-    "examples": Part(_examples, _for_examples, "pictures of mistakes that a false friend hides"),
+    "examples": Part(
+        picture_parts.run_examples,
+        picture_parts.add_examples_arguments,
+        "pictures of mistakes that a false friend hides, of one run or of several beside each other",
+    ),
+    "samples": Part(
+        picture_parts.run_samples,
+        picture_parts.add_samples_arguments,
+        "what models were trained on: training images as they are, and as they were crafted",
+    ),
 }

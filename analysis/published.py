@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -69,9 +70,17 @@ class PublishedRow:
 
     @property
     def means(self) -> dict[str, float]:
-        """By metric; those that the table has of several attacks are left out."""
+        """By metric, with the risks that follow; those that the table has of several attacks are left out.
+
+        R_nat = 1 − D, R_adv = 1 − A and R_hyp = F are definitions, R_hyp⁻ = (F − D) / (1 − D) is Theorem 4.4. What
+        the table has itself stays as it is there.
+        """
         metrics = [metric for _, metric in self.figures]
-        return {metric: figure.mean for (_, metric), figure in self.figures.items() if metrics.count(metric) == 1}
+        found = {metric: figure.mean for (_, metric), figure in self.figures.items() if metrics.count(metric) == 1}
+        D, A, F = (found.get(metric, math.nan) for metric in ("D", "A", "F"))
+        hidden = 100 * (F - D) / (100 - D) if D < 100 else math.nan
+        derived = {"R_nat": 100 - D, "R_adv": 100 - A, "R_hyp": F, "R_hyp_minus": hidden}
+        return {**{metric: round(x, 6) for metric, x in derived.items() if not math.isnan(x)}, **found}
 
     def matches(self, run: Mapping[str, Any]) -> bool:
         """Whether `run` (a row of `collect`) is this experiment, whatever its evaluation and its recipe."""

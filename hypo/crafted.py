@@ -40,7 +40,7 @@ class Crafted:
         from safetensors.torch import save
 
         everything = {"schema": SCHEMA, **settings}
-        path = self.folder / f"{kind}-{short_hash(everything)}.safetensors"
+        path = self.file(kind, settings)
 
         def make() -> bytes:
             # One entry, because safetensors writes several in any order.
@@ -54,3 +54,24 @@ class Crafted:
             reason = " ".join(str(error).split())
             raise InputError(f"{path}: cannot be read ({reason}); delete it, and it is made anew") from None
         return images
+
+    def file(self, kind: str, settings: Mapping[str, Any]) -> Path:
+        """Where these images are kept."""
+        return self.folder / f"{kind}-{short_hash({'schema': SCHEMA, **settings})}.safetensors"
+
+
+@dataclass(frozen=True)
+class AlreadyCrafted(Crafted):
+    """The crafted sets that are there, to be looked at: nothing is made, nor waited for, nor written."""
+
+    def images(self, kind: str, settings: Mapping[str, Any], craft: Callable[[], Tensor]) -> Tensor:
+        """The images that a run has crafted before.
+
+        Raises:
+            InputError: when the file is not there, or damaged.
+        """
+        path = self.file(kind, settings)
+        if not path.exists():
+            remedy = "the next run that is trained on it makes it again, such as this one with another seed"
+            raise InputError(f"{path}: is not there; {remedy}")
+        return super().images(kind, settings, craft)

@@ -88,8 +88,8 @@ class _Verdicts:
     def verification(self, indices: Tensor, prediction: Tensor, undecided: Tensor, at_end: bool) -> None:
         """Take note of what one more candidate of each of the examples at `indices` is classified as.
 
-        Only those count that are `undecided` (a bool for each of `indices`). D⁺ is attacked by the adversary here, and
-        D⁻ by the false friend.
+        Only those count that are `undecided` (a bool for each of `indices`). D⁺ is attacked by the adversary here,
+        and D⁻ by the false friend.
         """
         self._record(indices, prediction, undecided)
         if at_end:

@@ -15,8 +15,8 @@ EPSILON = 1e-10
 class LpAdam(torch.optim.Adam):
     """Adam (β = 0.9, 0.99; ε = 1e-10) with a weight decay that fits the layers' norm (Zhang et al. 2021, §4.3).
 
-    Before each step, every module of the model that has a `decay` shrinks its own parameters, weights by the gradient
-    of ½‖w‖_p²; all other modules are left alone.
+    Before each step, every module of the model that has a `decay` shrinks its own parameters, weights by the
+    gradient of ½‖w‖_p²; all other modules are left alone.
     """
 
     def __init__(self, model: nn.Module, learning_rate: float, weight_decay: float) -> None:

@@ -18,8 +18,8 @@ Progress = Callable[[int, int], None]
 """Called with how much is done, and out of how much."""
 
 Record = Callable[[Tensor, Tensor, Tensor, bool], None]
-"""Takes note of one more candidate of some examples: their indices, predictions, whether each counts, and whether this
-is where the restart ends."""
+"""Takes note of one more candidate of some examples: their indices, predictions, whether each counts, and whether
+this is where the restart ends."""
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ class Flags:
         adv: some candidate is misclassified.
         hyp: some candidate is classified as the label.
         sta: some candidate's prediction differs from the clean one.
-        hyp_moved: on D⁻, the prediction at x_hyp, the label's if the mistake can be hidden and else what it is where
-            the hypocritical attack (of several restarts, any) ends, differs from the clean one; False on D⁺.
+        hyp_moved: on D⁻, the prediction at x_hyp, the label's if the mistake can be hidden and else what it is
+            where the hypocritical attack (of several restarts, any) ends, differs from the clean one; False on D⁺.
         hyp_by_stability: on D⁻, only the stability attack found a candidate that is classified as the label.
     """
 
@@ -123,6 +123,7 @@ def check_theorems(counts: dict[str, int], n: int) -> None:
     assert c["R_adv"] == c["R_nat"] + c["R_adv_plus"], "Theorem 4.3"
     assert c["R_hyp"] == n - (c["R_nat"] - c["R_hyp_minus"]), "Theorem 4.4"
     assert c["R_sta"] == c["R_adv_plus"] + c["R_sta_minus"], "Theorem 4.5"
+    assert c["R_sta_minus"] >= c["R_hyp_minus"], "Theorem 4.5, inequality"
     assert c["R_hyp_minus"] <= c["R_hyp_bar_minus"] <= c["R_sta_minus"], "Lemma C.1"
     assert c["G_adv"] == c["D"] - c["A"], "definition of G_adv"
     assert c["G_hyp"] == c["F"] - c["D"], "definition of G_hyp"
@@ -131,8 +132,8 @@ def check_theorems(counts: dict[str, int], n: int) -> None:
 def decided(flags: Flags) -> dict[str, dict[str, int]]:
     """How many of the flags `adv` and `hyp` the clean prediction decided, and how many which attack.
 
-    So that the accuracy of one attack can be told from that of all: the F of Tao et al. 2022, which one PGD decides, is
-    that of "clean" and "hypocritical" alone.
+    So that the accuracy of one attack can be told from that of all: the F of Tao et al. 2022, which one PGD
+    decides, is that of "clean" and "hypocritical" alone.
     """
     hidden = ~flags.correct & flags.hyp
     by_stability = hidden & flags.hyp_by_stability

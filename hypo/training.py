@@ -115,7 +115,7 @@ def _epoch(
     augmenting = generator(device, seed, "augment", epoch)
     attacking = generator(device, seed, "attack", epoch)
     order = torch.randperm(len(split), generator=shuffling, device=device)
-    batches = order[: recipe.images_an_epoch(len(split))].split(recipe.batch)
+    batches: tuple[Tensor, ...] = torch.split(order[: recipe.images_an_epoch(len(split))], recipe.batch)
     annealed = [module for module in model.modules() if isinstance(module, Annealed)]
     sums = torch.zeros(3, device=device)
     model.train()
@@ -124,15 +124,19 @@ def _epoch(
             module.anneal((epoch - 1 + step / len(batches)) / recipe.epochs)
         images = augment(split.images[indices], recipe.crop_padding, recipe.flip, augmenting)
         labels = split.labels[indices]
-        sums += len(indices) / len(batches[0]) * train_step(
-            model,
-            optimizer,
-            images.float() / maximum,
-            labels,
-            defense,
-            threat_model,
-            attacking,
-            bfloat16=recipe.precision == "bfloat16",
+        sums += (
+            len(indices)
+            / len(batches[0])
+            * train_step(
+                model,
+                optimizer,
+                images.float() / maximum,
+                labels,
+                defense,
+                threat_model,
+                attacking,
+                bfloat16=recipe.precision == "bfloat16",
+            )
         )
         scheduler.step()
     for module in annealed:

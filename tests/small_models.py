@@ -21,6 +21,7 @@ from hypo.recipe import Recipe
 from hypo.threat_models.linf import Linf
 from hypo.threat_models.threat_model import ThreatModel
 from hypo.training import train
+from hypo.training_data.poisoning import Crafter, Poisoning
 from hypo.training_data.quality import Quality
 
 
@@ -132,6 +133,11 @@ def small_recipe(**changes: object) -> Recipe:
     """Three epochs on `Stripes`."""
     settings = {"epochs": 3, "batch": 20, "optimizer": "sgd", "learning_rate": 0.05}
     return Recipe(**{**settings, **changes})  # type: ignore[arg-type]
+
+
+def small_poisoning(**changes: object) -> Poisoning:
+    """Poisons crafted on the network of `small_experiment`, as it is trained there."""
+    return Poisoning(**{"crafter": Crafter(ConvolutionBatchNorm(), 0.05), **changes})  # type: ignore[arg-type]
 
 
 def small_experiment(defense: object, **changes: object) -> Experiment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
@@ -67,6 +68,32 @@ def test_attacks_start_and_score_as_in_the_code() -> None:
     assert [part["attack"]["start"] for part in (code["defense"], code["evaluation"])] == ["authors_code"] * 2
     assert (paper["evaluation"]["success"], code["evaluation"]["success"]) == ("any_iterate", "last_iterate")
     assert (paper["defense"]["joint_forward"], code["defense"]["joint_forward"]) == (False, True)
+
+
+def test_the_last_batch_is_kept_and_weights_begin_as_in_the_code() -> None:
+    for arch in ("resnet18", "vgg16", "wide_resnet"):
+        paper, code = config(CIFAR10, f"arch={arch}"), config(CIFAR10, CODE, f"arch={arch}")
+        assert (paper["recipe"]["last_batch"], code["recipe"]["last_batch"]) == ("drop", "keep")
+        begin = (paper["arch"]["initialisation"], code["arch"]["initialisation"])
+        assert begin == ("torchvision", "authors_code")
+    chosen = config(CIFAR10, CODE, "recipe.last_batch=drop", "arch.initialisation=torchvision")
+    assert (chosen["recipe"]["last_batch"], chosen["arch"]["initialisation"]) == ("drop", "torchvision")
+
+
+def test_the_crafting_model_starts_at_one_rate_whatever_lambda_is() -> None:
+    """Otherwise λ ≥ 10 would be trained on other poisons."""
+    poisoned = (CIFAR10, CODE, "training_data=poisoning")
+    needed = [job(*poisoned, f"lambda={value}").prerequisites[0] for value in (5, 10, 100)]
+    assert len({each.run_id for each in needed}) == 1
+    assert needed[0].run_id == job(CIFAR10, CODE, "defense=standard").run_id
+
+
+def test_who_crafts_is_chosen() -> None:
+    poisoned = (CIFAR10, "training_data=poisoning", "arch=vgg16")
+    (one,), (other,) = (job(*poisoned, *more).prerequisites for more in ([], ["crafter=same"]))
+    assert (one.config["arch"]["name"], other.config["arch"]["name"]) == ("resnet18", "vgg16")
+    for needed in (one, other):
+        assert job(*shlex.split(needed.command)[3:]).run_id == needed.run_id
 
 
 def test_lambda_defaults_to_that_of_the_code() -> None:

@@ -31,6 +31,8 @@ def flags() -> Flags:
         adv=~correct,
         hyp=correct,
         sta=np.zeros(7, bool),
+        hyp_moved=np.zeros(7, bool),
+        hyp_by_stability=np.zeros(7, bool),
     )
 
 

@@ -13,7 +13,7 @@ from hypo.datasets.images import ImageData, Split
 from hypo.errors import DivergedError
 from hypo.evaluation import Evaluation, evaluate
 from hypo.pooled_search import compaction_steps
-from hypo.risks import risks
+from hypo.risks import decided, risks
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
 
@@ -160,3 +160,57 @@ def test_an_example_is_done_once_the_stability_attack_has_moved_it(steps: int) -
     assert set(flags.clean_prediction) == {2}
     assert not flags.hyp.any()  # the false friend goes the wrong way, and class 1 lies before class 0
     assert flags.sta.any()
+
+
+def one_pixel(*values: float) -> Tensor:
+    return (torch.tensor(values) * 1000).round().to(torch.int16).view(-1, 1, 1, 1)
+
+
+def test_r_bar_hyp_counts_the_mistakes_that_the_false_friend_changes() -> None:
+    """Class 0 up to 0.5, class 1 up to 0.9, then class 2, which is every label: the false friend goes right."""
+    model = linear_model(torch.tensor([[0.0], [1.0], [3.0]]), torch.tensor([0.0, -0.5, -2.3]))
+    split = Split(one_pixel(0.2, 0.45, 0.55, 0.85), torch.tensor([2, 2, 2, 2]))
+    flags = evaluate(model, split, 1000, Linf(0.1), Evaluation(ProjectedGradient()), seed=0)
+    assert flags.clean_prediction.tolist() == [0, 0, 1, 1]
+    assert flags.hyp.tolist() == [False, False, False, True]
+    assert flags.hyp_moved.tolist() == [False, True, False, True]  # 0.45 becomes class 1, 0.55 stays class 1
+    assert flags.sta.tolist() == [False, True, True, True]
+    found = risks(flags)
+    assert [found[name].count for name in ("R_hyp_minus", "R_hyp_bar_minus", "R_sta_minus")] == [1, 2, 3]
+    assert (found["G_adv"].count, found["G_hyp"].count) == (0, 1)
+
+
+def test_on_correct_examples_nothing_is_hidden_or_moved_to_be_hidden() -> None:
+    model = linear_model(torch.tensor([[1.0], [-1.0]]), torch.tensor([-1.0, 0.0]))
+    flags = evaluate(
+        model,
+        Split(one_pixel(0.52, 0.9), torch.tensor([0, 0])),
+        1000,
+        Linf(0.1),
+        Evaluation(ProjectedGradient()),
+        0,
+    )
+    assert flags.adv.tolist() == [True, False]
+    assert not flags.hyp_moved.any()
+    assert not flags.hyp_by_stability.any()
+
+
+class Valley(nn.Module):
+    """Two logits of one pixel: the label's, class 1, rises slowly to the right, and far below 0.46 steeply."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = images.flatten(1)
+        label = torch.where(x > 0.46, 0.5 * (x - 0.46), 5 * (0.46 - x)) - 1
+        return torch.cat([0 * x, label], dim=1)
+
+
+def test_what_the_stability_attack_alone_hid_is_told_apart() -> None:
+    """From the clean image the false friend walks to the right, and only a random start may find the left."""
+    split = Split(one_pixel(*[0.5] * 10), torch.ones(10, dtype=torch.long))
+    evaluation = Evaluation(ProjectedGradient(start="clean"))
+    flags = evaluate(Valley(), split, 1000, Linf(0.3), evaluation, seed=0)
+    assert 0 < flags.hyp.sum() < 10
+    assert flags.hyp_by_stability.tolist() == flags.hyp.tolist()
+    assert decided(flags)["hyp"] == {"clean": 0, "hypocritical": 0, "stability": int(flags.hyp.sum())}
+    everywhere = evaluate(Valley(), split, 1000, Linf(0.3), Evaluation(ProjectedGradient()), seed=0)
+    assert decided(everywhere)["hyp"]["hypocritical"] > 0

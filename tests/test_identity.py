@@ -101,7 +101,7 @@ def test_every_setting_of_the_recipe_enters() -> None:
     others = {
         "epochs": 4, "batch": 21, "optimizer": "adam", "learning_rate": 0.06, "momentum": 0.8, "weight_decay": 0.1,
         "schedule": "constant", "milestones": (1,), "crop_padding": 2, "flip": False, "precision": "bfloat16",
-        "train_limit": 5,
+        "train_limit": 5, "last_batch": "keep",
     }  # fmt: skip
     assert set(others) == {field.name for field in dataclasses.fields(recipe)}
     ids = {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hypo.risks import CONFIDENCE, Flags, Share, risks
+from hypo.risks import CONFIDENCE, Flags, Share, decided, risks
 
 Example = tuple[bool, bool, bool, bool]
 """correct, adv, hyp, sta."""
@@ -21,17 +22,22 @@ CONSISTENT: tuple[Example, ...] = (
 )
 """All that flags over one set of candidates, the clean image included, can be."""
 
-NAMES = ("D", "A", "F", "R_nat", "R_adv", "R_adv_plus", "R_hyp", "R_hyp_minus", "R_sta", "R_sta_minus")
+NAMES = (
+    *("D", "A", "F", "R_nat", "R_adv", "R_adv_plus", "R_hyp", "R_hyp_minus", "R_hyp_bar_minus"),
+    *("R_sta", "R_sta_minus", "G_adv", "G_hyp"),
+)
 
 consistent = st.lists(st.sampled_from(CONSISTENT), min_size=1, max_size=60)
 
 
 def flags(examples: list[Example]) -> Flags:
+    """Of mistakes whose prediction can be changed and that stay mistakes, every second moves at its end point."""
     correct, adv, hyp, sta = np.array(examples, dtype=bool).reshape(-1, 4).T
     numbers = np.arange(len(examples))
-    return Flags(
-        numbers, numbers, numbers, numbers.astype(np.float32), numbers.astype(np.float32), correct, adv, hyp, sta
-    )
+    moved = ~correct & (hyp | (sta & (numbers % 2 == 0)))
+    logits = numbers.astype(np.float32)
+    none = np.zeros_like(correct)
+    return Flags(numbers, numbers, numbers, logits, logits, correct, adv, hyp, sta, moved, none)
 
 
 def share(selected: list[bool]) -> tuple[int, int]:
@@ -51,8 +57,11 @@ def test_risks_are_the_shares_of_their_definitions(examples: list[Example]) -> N
         "R_adv_plus": share([e[1] for e in plus]),
         "R_hyp": share([e[2] for e in examples]),
         "R_hyp_minus": share([e[2] for e in minus]),
+        "R_hyp_bar_minus": share([bool(at) for at in flags(examples).hyp_moved[~flags(examples).correct]]),
         "R_sta": share([e[3] for e in examples]),
         "R_sta_minus": share([e[3] for e in minus]),
+        "G_adv": share([e[0] and e[1] for e in examples]),
+        "G_hyp": share([not e[0] and e[2] for e in examples]),
     }
     found = risks(flags(examples))
     assert tuple(found) == NAMES
@@ -68,7 +77,30 @@ def test_the_theorems_hold_as_the_paper_has_them(examples: list[Example]) -> Non
     assert math.isclose(r["R_hyp"], 1 - (1 - r["R_hyp_minus"]) * r["R_nat"], abs_tol=1e-12)
     sum_of_both = (1 - r["R_nat"]) * r["R_adv_plus"] + r["R_nat"] * r["R_sta_minus"]
     assert math.isclose(r["R_sta"], sum_of_both, abs_tol=1e-12)
-    assert r["R_sta_minus"] >= r["R_hyp_minus"]
+    assert r["R_hyp_minus"] <= r["R_hyp_bar_minus"] <= r["R_sta_minus"]
+    assert math.isclose(r["G_adv"], r["D"] - r["A"], abs_tol=1e-12)
+    assert math.isclose(r["G_hyp"], r["F"] - r["D"], abs_tol=1e-12)
+
+
+@pytest.mark.parametrize(("hyp", "sta", "moved"), [(True, True, False), (False, False, True)])
+def test_a_hypocritical_end_point_outside_of_lemma_c1_is_refused(hyp: bool, sta: bool, moved: bool) -> None:
+    """Hidden without a change where it is hidden, or changed by an attack that found no change."""
+    found = dataclasses.replace(flags([(False, True, hyp, sta)]), hyp_moved=np.array([moved]))
+    with pytest.raises(AssertionError, match=r"Lemma C\.1"):
+        risks(found)
+
+
+def test_what_decided_the_flags_adds_up_to_them() -> None:
+    found = flags(
+        [CONSISTENT[0], *[(False, True, True, True)] * 5, (False, True, False, True), (True, True, True, True)]
+    )
+    found.hyp_by_stability[[1, 2]] = True
+    assert decided(found) == {
+        "adv": {"clean": 6, "adversarial": 1},
+        "hyp": {"clean": 2, "hypocritical": 3, "stability": 2},
+    }
+    for flag, name in (("adv", "R_adv"), ("hyp", "R_hyp")):
+        assert sum(decided(found)[flag].values()) == risks(found)[name].count
 
 
 @pytest.mark.parametrize(

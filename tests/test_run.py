@@ -48,8 +48,13 @@ def test_a_run_prints_its_table_and_leaves_its_files(run, tmp_path: Path) -> Non
     result = json.loads((path / "result.json").read_text())
     examples = pandas.read_parquet(path / "examples.parquet")
     assert list(examples) == [
-        *("example", "label", "clean_prediction", "correct", "adv", "hyp", "sta", "margin", "lead")
+        *("example", "label", "clean_prediction", "correct", "adv", "hyp", "sta"),
+        *("hyp_moved", "hyp_by_stability", "margin", "lead"),
     ]
+    mistakes = examples[~examples["correct"]]
+    assert result["R_hyp_bar_minus"] == mistakes["hyp_moved"].mean()
+    assert result["decided"]["hyp"]["stability"] == mistakes["hyp_by_stability"].sum()
+    assert sum(result["decided"]["hyp"].values()) == examples["hyp"].sum()
     assert result["D"] == examples["correct"].mean()
     assert result["A"] == (~examples["adv"]).mean()
     assert result["F"] == examples["hyp"].mean()

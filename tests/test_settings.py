@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from hypo.architectures.lenet import Lenet
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
@@ -21,6 +22,7 @@ from hypo.recipe import Recipe
 from hypo.settings import build, describe
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
+from hypo.training_data.poisoning import Crafter
 
 GROUPS = {"architectures", "datasets", "defenses", "threat_models", "training_data"}
 
@@ -32,6 +34,7 @@ REQUIRED: dict[str, Any] = {
     "batch": 11,
     "optimizer": "adam",
     "learning_rate": 0.3,
+    "crafter": Crafter(Lenet(), 0.1),
 }
 """Values for the fields that have no default."""
 
@@ -193,6 +196,21 @@ def test_identity_leaves_out_what_cannot_change_a_result() -> None:
     assert describe(Folder()) == {"_target_": target, "size": 3, "root": "here", "fingerprint": fingerprint}
     assert describe(Folder(), identity=True) == {"_target_": target, "size": 3, "fingerprint": fingerprint}
     assert build(describe(Folder(size=4, root="there")), "dataset") == Folder(4, "there")
+
+
+@dataclass(frozen=True)
+class Grown:
+    """Settings of which one is younger than the others."""
+
+    size: int = 3
+    shape: str = field(default="round", metadata={"implied": "round"})
+
+
+def test_a_setting_that_came_later_leaves_the_ids_from_before_it_as_they_are() -> None:
+    target = f"{Grown.__module__}.Grown"
+    assert describe(Grown(), identity=True) == {"_target_": target, "size": 3}
+    assert describe(Grown(shape="flat"), identity=True) == {"_target_": target, "size": 3, "shape": "flat"}
+    assert describe(Grown()) == {"_target_": target, "size": 3, "shape": "round"}
 
 
 def test_nested_components_are_described_with_every_default() -> None:

@@ -27,7 +27,9 @@ ALL = "all"
 
 def jobs(sweep: str, *arguments: str) -> list[Job]:
     """The distinct runs that the sweep and what is typed with it ask for, and those that they need."""
-    return list({job.run_id: job for asked in wanted(sweep, *arguments) for job in (*asked.prerequisites, asked)}.values())
+    return list(
+        {job.run_id: job for asked in wanted(sweep, *arguments) for job in (*asked.prerequisites, asked)}.values()
+    )
 
 
 def wanted(sweep: str, *arguments: str) -> list[Job]:

@@ -150,7 +150,10 @@ def test_one_resnet18_crafts_the_poisons_of_every_architecture(name: str, author
         (needed,) = job.prerequisites
         crafters[job.config["dataset"]["name"]].add(training_id(needed.experiment))
         assert (needed.config["arch"]["name"], needed.config["arch"]["width"]) == ("resnet18", 64)
-        assert (needed.config["training_data"]["name"], needed.config["defense"]["name"]) == ("quality", "standard")
+        assert (needed.config["training_data"]["name"], needed.config["defense"]["name"]) == (
+            "quality",
+            "standard",
+        )
         rate = 0.01 if needed.config["dataset"]["name"] == "svhn" else 0.1
         assert needed.experiment.recipe.learning_rate == rate
         assert needed.experiment.recipe.optimizer == "sgd"

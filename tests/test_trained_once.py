@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from small_jobs import THRM, Silent, job
-from small_models import Stripes, small_experiment, small_recipe
+from small_models import Stripes, small_experiment, small_poisoning, small_recipe
 
 from hypo import experiment as experiment_module
 from hypo.architectures.mlp import Mlp
@@ -27,7 +27,6 @@ from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
 from hypo.tracking import Mirror, Tracking
 from hypo.training_data.naive import Naive
-from hypo.training_data.poisoning import Poisoning
 from hypo.training_data.quality import Quality
 
 STRONGER = Evaluation(ProjectedGradient(steps=9))
@@ -116,7 +115,7 @@ CHANGES = {
     "threat model": {"threat_model": L2(0.5)},
     "arch": {"arch": Mlp()},
     "dataset": {"dataset": Stripes(noise=100)},
-    "training data": {"training_data": Poisoning()},
+    "training data": {"training_data": small_poisoning()},
 }
 
 
@@ -128,7 +127,7 @@ def test_the_training_id_is_that_of_all_that_training_looks_at(changed: str) -> 
     assert (run_id(other) == run_id(experiment)) == (changed == "device")
 
 
-@pytest.mark.parametrize("data", [Quality(), Poisoning()])
+@pytest.mark.parametrize("data", [Quality(), small_poisoning()])
 def test_standard_training_on_data_of_no_ball_is_one_for_all_threat_models(data: object) -> None:
     linf = small_experiment(Standard(), training_data=data)
     l2 = replace(linf, threat_model=L2(0.5))

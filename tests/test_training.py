@@ -274,3 +274,31 @@ def test_recipes_are_checked(changes: dict[str, object], message: str) -> None:
     with pytest.raises(InputError) as error:
         small_recipe(**changes)
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(("last_batch", "sizes"), [("drop", [20, 20]), ("keep", [20, 20, 10])])
+def test_the_last_batch_is_dropped_or_kept(last_batch: str, sizes: list[int]) -> None:
+    """Kept, it weighs in the epoch's means as much as its images."""
+    data, seen = Stripes(train=50).load(), []
+
+    class Watched:
+        def loss(
+            self, model: nn.Module, images: Tensor, labels: Tensor, threat_model: Any, random: torch.Generator
+        ) -> Loss:
+            seen.append(len(images))
+            logits = model(images)
+            return Loss(logits.sum() * 0 + float(len(images)), logits)
+
+    recipe = small_recipe(epochs=1, last_batch=last_batch, learning_rate=1e-9)
+    _, history, _ = trained(data, recipe, Watched())
+    assert seen == sizes
+    assert history[0]["loss"] == pytest.approx(sum(size * size for size in sizes) / sum(sizes))
+    assert recipe.images_an_epoch(50) == sum(sizes)
+    assert recipe.steps_an_epoch(50) == len(sizes)
+
+
+def test_with_the_last_batch_kept_the_schedule_ends_with_the_training() -> None:
+    data = Stripes(train=50).load()
+    recipe = small_recipe(epochs=4, last_batch="keep", schedule="milestones", milestones=(1, 3))
+    rates = [row["learning_rate"] for row in trained(data, recipe, Standard())[1]]
+    assert rates == pytest.approx([0.05, 0.005, 0.005, 0.0005])

@@ -17,8 +17,8 @@ def he_initialised(
 ) -> nn.Module:
     """`network`, its convolutions drawn anew from N(0, 2 / fan), without bias (He et al., ICCV 2015).
 
-    Batch-norm begins at scale 1 and shift 0. Linear layers are left as PyTorch has them, U(±1/√fan_in); their biases
-    begin at 0 in the code of Tao et al. 2022.
+    Batch-norm begins at scale 1 and shift 0. Linear layers are left as PyTorch has them, U(±1/√fan_in); their
+    biases begin at 0 in the code of Tao et al. 2022.
 
     Args:
         mode: which fan.

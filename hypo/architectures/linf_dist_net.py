@@ -22,10 +22,10 @@ _MOMENTUM = 0.1
 class LinfDistNet:
     """Layers of units ‖x − w‖_p, mean-only normalisation between them, a bias in the last (Zhang et al. 2021).
 
-    The logits are minus what the last layer gives (Tao et al. 2022, Equation 4). At p = ∞ every logit is 1-Lipschitz
-    in ℓ∞ of the network's input. Training anneals p: `p_start` for `hold` of the time, then exponentially up to
-    `p_end` at `infinite_from`, then ∞; see `LinfDistLayer.anneal`. On CIFAR-10 at the published size it has
-    120,637,450 parameters.
+    The logits are minus what the last layer gives (Tao et al. 2022, Equation 4). At p = ∞ every logit is
+    1-Lipschitz in ℓ∞ of the network's input. Training anneals p: `p_start` for `hold` of the time, then
+    exponentially up to `p_end` at `infinite_from`, then ∞; see `LinfDistLayer.anneal`. On CIFAR-10 at the
+    published size it has 120,637,450 parameters.
 
     Attributes:
         hidden: the widths of the hidden layers, each ≥ 1.

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 class Architecture(Protocol):
     """What an architecture's frozen dataclass offers.
 
-    A class variable `one_std = True` asks for one std for all channels, its field `input_std`, or where that is None
-    the mean of the data set's; `lipschitz = True` says that no logit changes by more than its normalised input, in ℓ∞, so that risks can be certified.
+    A class variable `one_std = True` asks for one std for all channels, its field `input_std`, or where that is
+    None the mean of the data set's; `lipschitz = True` says that no logit changes by more than its normalised
+    input, in ℓ∞, so that risks can be certified.
     """
 
     def build(self, shape: tuple[int, int, int], classes: int) -> nn.Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -64,7 +65,7 @@ class WideResnet:
             nn.Flatten(),
             nn.Linear(before, classes),
         ]
-        fan = "fan_in" if self.initialisation == "authors_code" else "fan_out"
+        fan: Literal["fan_in", "fan_out"] = "fan_in" if self.initialisation == "authors_code" else "fan_out"
         return he_initialised(nn.Sequential(*layers), self.initialisation, fan)
 
 

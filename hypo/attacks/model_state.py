@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from torch import nn
 
@@ -15,10 +16,10 @@ def attacked(model: nn.Module, *, surrogate: bool = True) -> Iterator[nn.Module]
     Batch-norm statistics stay as they are, and no gradient is computed for, or left on, a parameter.
 
     Args:
-        surrogate: whether modules that offer another gradient than their own, by an attribute of this name, give it.
+        surrogate: whether modules that offer another gradient than their own, by a bool of this name, give it.
     """
     modes = [(module, module.training) for module in model.modules()]
-    offering = [module for module in model.modules() if hasattr(module, "surrogate")]
+    offering: list[Any] = [module for module in model.modules() if hasattr(module, "surrogate")]
     offered = [module.surrogate for module in offering]
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     model.eval()

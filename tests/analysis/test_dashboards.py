@@ -35,9 +35,17 @@ def test_a_workspace_and_a_report_are_saved_and_then_updated(server: WandbServer
     sections = kinds["project-view"]["section"]["panelBankConfig"]["sections"]
     named = [section["name"] for section in sections if section["panels"]]
     assert named == ["Trade-off", "Accuracy", "Risks", "Training", "System"]
-    first, with_lambda, _ = sections[0]["panels"]
+    first, with_lambda, figure_7 = sections[0]["panels"]
     assert (first["config"]["xAxis"], first["config"]["yAxis"]) == ("summary:R_nat", "summary:R_hyp_minus")
     assert with_lambda["config"]["zAxis"] == "config:defense.value.lambda_"
+    assert (figure_7["config"]["xAxis"], figure_7["config"]["yAxis"]) == ("summary:R_nat", "summary:R_adv")
+
+
+def axes(specification: dict) -> list[tuple[str, ...]]:
+    """What every panel of a workspace shows."""
+    sections = specification["spec"]["section"]["panelBankConfig"]["sections"]
+    panels = [panel["config"] for section in sections for panel in section["panels"]]
+    return [(panel["chartTitle"], panel.get("xAxis"), panel.get("yAxis")) for panel in panels]
 
 
 def test_a_dry_run_needs_no_server_and_no_account(tracked: Path, tmp_path: Path) -> None:
@@ -46,6 +54,8 @@ def test_a_dry_run_needs_no_server_and_no_account(tracked: Path, tmp_path: Path)
     done = command(gone, "wandb", "--project", "me/hypo", "--dry-run", tracked, "-o", file, key="")
     assert done == (0, f"{file}\n", "")
     found = json.loads(file.read_text())
+    in_documents = Path(__file__).parents[2] / "docs" / "wandb-workspace.json"
+    assert axes(found["workspace"]) == axes(json.loads(in_documents.read_text("utf-8")))
     assert (found["workspace"]["entity"], found["workspace"]["project"]) == ("me", "hypo")
     assert found["report"]["project"]["entityName"] == "me"
     colors = found["workspace"]["spec"]["section"]["customRunColors"]

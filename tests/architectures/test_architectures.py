@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import pkgutil
 from dataclasses import dataclass, is_dataclass
 
@@ -232,3 +233,35 @@ def test_shapes_that_do_not_fit(architecture, shape, message):
 def test_sizes_that_make_no_network(construct, message):
     with pytest.raises(InputError, match=rf"\A{message}\Z"):
         construct()
+
+
+def linear_layers(network):
+    return [module for module in network.modules() if isinstance(module, nn.Linear)]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "fan"),
+    [
+        (Resnet18(8, "authors_code"), "out"),
+        (Vgg16(8, "authors_code"), "out"),
+        (WideResnet(10, 2, "authors_code"), "in"),
+    ],
+    ids=["resnet18", "vgg16", "wide_resnet"],
+)
+def test_in_the_authors_form_biases_begin_at_zero_and_a_wide_resnet_by_fan_in(architecture, fan):
+    torch.manual_seed(0)
+    network = architecture.build((3, 32, 32), 10)
+    assert all(not layer.bias.any() for layer in linear_layers(network))
+    assert all(layer.weight.std() > 0 for layer in linear_layers(network))
+    widening = [c for c in network.modules() if isinstance(c, nn.Conv2d) and c.out_channels == 2 * c.in_channels]
+    assert widening
+    for layer in widening:
+        channels = layer.out_channels if fan == "out" else layer.in_channels
+        expected = math.sqrt(2 / (channels * layer.kernel_size[0] ** 2))
+        assert layer.weight.std().item() == pytest.approx(expected, rel=0.15)
+
+
+def test_in_the_papers_form_biases_are_those_of_pytorch():
+    torch.manual_seed(0)
+    (layer,) = linear_layers(Resnet18(8).build((3, 32, 32), 10))
+    assert 0 < layer.bias.abs().max() <= 1 / math.sqrt(layer.in_features)

@@ -6,10 +6,12 @@ import math
 
 import pytest
 import torch
+from small_models import small_experiment
 from torch import nn
 
 from hypo.architectures.linf_dist_net import LinfDistLayer, LinfDistNet, MeanNormalisation
 from hypo.architectures.normalised import Normalised
+from hypo.attacks.model_state import attacked
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.certificates import certified
 from hypo.datasets.images import ImageData
@@ -56,6 +58,61 @@ def test_at_infinity_no_logit_changes_more_than_the_image() -> None:
         moved = images + size * (2 * torch.rand_like(images) - 1)
         change = (network(moved) - network(images)).abs().amax()
         assert change <= size * (1 + 1e-5) + 1e-6
+
+
+def test_the_logits_are_minus_the_last_layer_as_in_equation_4() -> None:
+    torch.manual_seed(0)
+    network = infinite(LinfDistNet(hidden=(5,)).build((1, 2, 2), 3))
+    (first, last), images = layers(network), torch.randn(7, 1, 2, 2)
+    with torch.no_grad():
+        assert last.bias is not None
+        last.bias.copy_(torch.tensor([0.1, -0.2, 0.3]))
+        hidden = (images.flatten(1)[:, None] - first.weight).abs().amax(2)
+        expected = -((hidden[:, None] - last.weight).abs().amax(2) + last.bias)
+        torch.testing.assert_close(network(images), expected)
+
+
+def test_units_look_at_one_input_mostly_where_there_is_one_for_each() -> None:
+    """Entries of −10 begin only in layers that do not narrow."""
+    torch.manual_seed(0)
+    first, middle, last = layers(LinfDistNet(hidden=(6, 6)).build((1, 2, 2), 3))
+    for layer, inputs in ((first, 4), (middle, 6)):
+        at = torch.arange(6)
+        assert bool((layer.weight[at, at % inputs] == -10).all())
+        assert int((layer.weight == -10).sum()) == 6
+    assert float(last.weight.detach().min()) > -6
+
+
+def test_the_bias_decays_with_the_weights() -> None:
+    layer = LinfDistLayer(5, 4, LinfDistNet(), bias=True)
+    assert layer.bias is not None
+    with torch.no_grad():
+        layer.bias.copy_(torch.tensor([1.0, -2.0, 0.0, 4.0]))
+    layer.decay(0.01)
+    torch.testing.assert_close(layer.bias.detach(), 0.99 * torch.tensor([1.0, -2.0, 0.0, 4.0]))
+
+
+def test_plain_attacks_get_the_gradient_of_the_largest_difference_alone() -> None:
+    torch.manual_seed(0)
+    network = infinite(LinfDistNet(hidden=()).build((1, 4, 4), 3))
+    images = torch.randn(6, 1, 4, 4, requires_grad=True)
+
+    def touched(surrogate: bool) -> torch.Tensor:
+        with attacked(network, surrogate=surrogate):
+            (gradient,) = torch.autograd.grad(network(images)[:, 0].sum(), images)
+        return gradient.flatten(1).ne(0).sum(1)
+
+    assert touched(surrogate=False).tolist() == [1] * 6
+    assert bool((touched(surrogate=True) > 1).all())
+    assert all(layer.surrogate for layer in layers(network))  # left as found
+
+
+def test_the_input_is_divided_by_one_std(digits: ImageData) -> None:
+    """Its own where it has one, else the mean of the data set's."""
+    for std, expected in ((0.2009, 0.2009), (None, sum(digits.std) / len(digits.std))):
+        arch = LinfDistNet(hidden=(6,), input_std=std)
+        model = small_experiment(LinfDist(), arch=arch).build_model(digits)
+        assert model.get_buffer("std").flatten().tolist() == pytest.approx([expected] * len(digits.std))
 
 
 def test_p_is_saved_with_the_weights() -> None:
@@ -120,6 +177,7 @@ def test_what_is_certified_no_attack_contradicts(digits: ImageData) -> None:
     ("settings", "message"),
     [
         ({"hidden": (0,)}, "arch.hidden: takes a whole number >= 1, got 0"),
+        ({"input_std": 0}, "arch.input_std: takes a number > 0"),
         ({"p_start": 0.5}, "arch.p_start: takes a number >= 1"),
         ({"surrogate_p": 0}, "arch.surrogate_p: takes a number >= 1"),
         ({"hold": 0.95}, "arch.hold: takes a share of the training below arch.infinite_from, got 0.95 and 0.9375"),

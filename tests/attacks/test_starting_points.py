@@ -51,6 +51,18 @@ def test_starting_points(threat_model: ThreatModel) -> None:
     assert torch.equal(mixed[1:], start["uniform"][1:])
 
 
+def test_the_gaussian_start_is_an_image() -> None:
+    """As in the authors' code, which clamps it to [0, 1] at once."""
+    images = torch.cat([torch.zeros(20, 1, 4, 4), torch.ones(20, 1, 4, 4)])
+    noise = torch.randn(images.shape, generator=random_generator(1))
+    labels = torch.zeros(len(images), dtype=torch.long)
+    for name in ("gaussian", "authors_code"):
+        attack = ProjectedGradient(start=name)  # type: ignore[arg-type]
+        start = attack.starting_point(images, Hypocritical(labels), Linf(0.1), noise)
+        assert torch.equal(start, (images + 0.01 * noise).clamp(0, 1))
+        assert 0.3 < float((start == images).float().mean()) < 0.7  # half of the noise led out of [0, 1]
+
+
 def test_stability_from_the_clean_image_leaves_it(digits: ImageData, digits_mlp: nn.Module) -> None:
     images = digits.test.images[:100].float() / 16
     goal = Stability(digits_mlp(images).detach())

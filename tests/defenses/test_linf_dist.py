@@ -33,15 +33,15 @@ def loss(logits: list[list[float]], labels: list[int], epsilon: float, std: list
 def test_it_is_three_quarters_of_the_worst_and_a_quarter_of_the_mean_violation() -> None:
     # ε_train = 5 · 0.01 / 0.25 = 0.2, so that others are to stay 0.4 behind the label.
     value = loss([[1.0, 0.9, 0.0]], [0], epsilon=0.01, std=[0.25])
-    assert value.item() == pytest.approx(0.75 * 0.3 + 0.25 * (0.3 + 0.0) / 2)
+    assert value.item() == pytest.approx(0.75 * 0.3 + 0.25 * (0.3 + 0.0) / 3)
     mistaken = loss([[1.0, 0.9, 0.0]], [2], epsilon=0.01, std=[0.25])
-    assert mistaken.item() == pytest.approx(0.75 * 1.4 + 0.25 * (1.4 + 1.3) / 2)
+    assert mistaken.item() == pytest.approx(0.75 * 1.4 + 0.25 * (1.4 + 1.3) / 3)
 
 
 def test_wide_margins_cost_nothing_and_batches_are_averaged() -> None:
     assert loss([[1.0, 0.0], [0.0, 1.0]], [0, 1], epsilon=0.01, std=[1.0]).item() == 0
     both = loss([[1.0, 0.0], [1.0, 0.0]], [0, 1], epsilon=0.01, std=[1.0])
-    assert both.item() == pytest.approx(1.1 / 2)
+    assert both.item() == pytest.approx((0.75 * 1.1 + 0.25 * 1.1 / 2) / 2)
 
 
 def test_the_narrowest_channel_decides_how_far_a_ball_reaches() -> None:

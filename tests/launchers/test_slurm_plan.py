@@ -14,10 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_jobs import THRM
 from small_jobs import job as small_job
-from small_models import small_experiment
+from small_models import small_experiment, small_poisoning
 
 from hypo.job import Job
-from hypo.training_data.poisoning import Poisoning
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,7 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Job]:
 def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Job]:
     """Six, of which the first four need one run and the others another one."""
     runs = tmp_path_factory.mktemp("runs")
-    qualities = [Poisoning()] * 4 + [Poisoning(seed=1)] * 2
+    qualities = [small_poisoning()] * 4 + [small_poisoning(seed=1)] * 2
     return [
         small_job(runs, small_experiment(THRM, training_data=quality, seed=seed))
         for seed, quality in enumerate(qualities)

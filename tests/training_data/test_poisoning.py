@@ -14,7 +14,7 @@ import pytest
 import torch
 from command_line import Typed, typed
 from small_jobs import THRM, Silent, job
-from small_models import Stripes, small_experiment, small_recipe
+from small_models import Stripes, small_experiment, small_poisoning, small_recipe
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -44,7 +44,7 @@ def poisoned(
 ) -> ImageData:
     experiment = experiment_on_digits(threat_model or Linf(0.1))
     with TemporaryDirectory() as folder:
-        return (made_by or Poisoning()).prepare(data, experiment, [model], Crafted(Path(folder), "run"))
+        return (made_by or small_poisoning()).prepare(data, experiment, [model], Crafted(Path(folder), "run"))
 
 
 def in_unit_range(split: Split, data: ImageData) -> Tensor:
@@ -73,7 +73,7 @@ def test_poisons_lie_in_the_ball_up_to_half_a_grey_level(
 
 
 def test_the_targeted_loss_falls_and_further_than_by_one_step(digits: ImageData, digits_mlp: nn.Module) -> None:
-    one_step = Poisoning(ProjectedGradient(steps=1, relative_step=1, start="clean"))
+    one_step = small_poisoning(attack=ProjectedGradient(steps=1, relative_step=1, start="clean"))
     before = targeted_losses(digits_mlp, digits.train, digits)
     after_one, after = (
         targeted_losses(digits_mlp, made.train, made)
@@ -139,7 +139,7 @@ def test_the_poisons_are_always_the_same_and_crafted_part_by_part(
 
 def test_only_what_will_be_trained_on_is_crafted(digits: ImageData, digits_mlp: nn.Module, tmp_path: Path) -> None:
     experiment = experiment_on_digits(Linf(0.1), recipe=small_recipe(train_limit=40))
-    made = Poisoning().prepare(digits, experiment, [digits_mlp], Crafted(tmp_path, "run"))
+    made = small_poisoning().prepare(digits, experiment, [digits_mlp], Crafted(tmp_path, "run"))
     expected, _ = digits.train.limited(40)
     assert torch.equal(made.train.labels, expected.labels)
     assert float((in_unit_range(made.train, made) - in_unit_range(expected, digits)).abs().max()) < 0.11
@@ -163,7 +163,7 @@ def test_finer_grey_levels_are_the_same_floats(maximum: int) -> None:
 
 def test_the_one_prerequisite_differs_in_training_data_defense_and_seed_alone() -> None:
     for seed in (0, 3):
-        experiment = small_experiment(THRM, dataset=Stripes(), training_data=Poisoning(seed=seed), seed=5)
+        experiment = small_experiment(THRM, dataset=Stripes(), training_data=small_poisoning(seed=seed), seed=5)
         (needed,) = experiment.prerequisites
         assert (needed.training_data, needed.defense, needed.seed) == (Quality(), Standard(), seed)
         names = {field.name for field in fields(Experiment)}
@@ -174,7 +174,7 @@ def test_the_one_prerequisite_differs_in_training_data_defense_and_seed_alone() 
 
 
 def test_a_crafting_run_that_somebody_else_has_is_waited_for(tmp_path: Path) -> None:
-    made_by = Poisoning(ProjectedGradient(steps=2, relative_step=0.5, start="clean"))
+    made_by = small_poisoning(attack=ProjectedGradient(steps=2, relative_step=0.5, start="clean"))
     dependent = job(tmp_path, small_experiment(THRM, training_data=made_by))
     (needed,) = dependent.prerequisites
     begun = threading.Event()
@@ -197,7 +197,7 @@ def test_a_crafting_run_that_somebody_else_has_is_waited_for(tmp_path: Path) -> 
 
 
 def test_a_run_whose_crafting_run_nobody_has_begun_says_so(tmp_path: Path) -> None:
-    dependent = job(tmp_path, small_experiment(THRM, training_data=Poisoning()))
+    dependent = job(tmp_path, small_experiment(THRM, training_data=small_poisoning()))
     (needed,) = dependent.prerequisites
     reason = f"needs the model of {needed.directory_name}, which is not started: it has no result yet"
     assert attempt(dependent, Silent()) == Outcome("failed", reason, "prerequisite failed")
@@ -206,7 +206,7 @@ def test_a_run_whose_crafting_run_nobody_has_begun_says_so(tmp_path: Path) -> No
 
 SHORT = ("recipe.epochs=1", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")
 
-DIVERGING = ("recipe.learning_rate=1e30", "recipe.epochs=2")
+DIVERGING = ("recipe.learning_rate=1e30", "crafter.learning_rate=1e30", "recipe.epochs=2")
 
 CRAFTING = "digits-mlp-standard-linf0.1-s0"
 
