@@ -32,6 +32,8 @@ examples:
   python -m analysis tables outputs -o table.tex    as LaTeX with booktabs
   python -m analysis tables outputs --paper tao2022/table10
                                                     beside the published numbers
+  python -m analysis tables outputs --only recipe.epochs=110
+                                                    of these runs alone, as in every part
   python -m analysis runs outputs -o runs.parquet   one row a run, every setting and metric
   python -m analysis curves outputs                 outputs/tradeoff.png, .pdf, .svg
   python -m analysis curves outputs/sweeps/<id> -o figures

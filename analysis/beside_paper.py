@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from analysis.cells import Estimate
-from analysis.published import SEEDS, Figure, PublishedRow, attack_of, shortened, table
-from hypo.identity import short_hash
+from analysis.kinds import refuse_mixtures, refuse_twins
+from analysis.placement import OF_ANY_ATTACK, Placement, Run, is_rehearsal, place, published_name
+from analysis.published import SEEDS, Figure, PublishedRow
+from analysis.published_attacks import difference, is_of_the_attack
+from analysis.published_recipes import Deviations, deviations, settings_that_matter
 
 if TYPE_CHECKING:
     import pandas
 
 _ROUNDING = 0.005
 """Published figures have two decimals."""
-
-_OF_THE_ATTACK = ("evaluation.attack.", "evaluation.objective", "evaluation.targeted")
-"""Settings that differ between the columns of one row."""
 
 
 @dataclass(frozen=True)
@@ -60,103 +60,129 @@ class Pair:
 
 @dataclass(frozen=True)
 class ComparedRow:
-    """One published row, with one kind of our runs.
+    """One published row with our runs.
 
     Attributes:
         setting: the published row's.
-        variant: what sets these runs apart from other runs of ours at the same row, "" where there are none.
         pairs: by attack and metric, in the paper's order.
-        shortened: in what the runs fall short of the published recipe.
+        deviations: in what the runs differ from the published recipe; nothing in a rehearsal.
     """
 
     setting: Mapping[str, str]
-    variant: str
     pairs: Mapping[tuple[str, str], Pair]
-    shortened: tuple[str, ...]
+    deviations: Deviations
+
+    @property
+    def done(self) -> bool:
+        """Whether a run of ours is in it."""
+        return any(pair.ours for pair in self.pairs.values())
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A published table beside ours; `unmatched` counts our runs that none of its rows describes."""
+    """A published table beside ours.
+
+    Attributes:
+        name: tao2022/table10, or smoke/tao2022/table10 for a rehearsal of it.
+        unmatched: how many of our runs none of its rows describes.
+        other_attacks: how many have a row but an attack that it does not have, by what differs.
+    """
 
     name: str
     rows: tuple[ComparedRow, ...]
     unmatched: int
+    other_attacks: Mapping[str, int]
 
     @property
     def columns(self) -> list[tuple[str, str]]:
         """Attack and metric of every column."""
         return list(dict.fromkeys(key for row in self.rows for key in row.pairs))
 
+    @property
+    def published_name(self) -> str:
+        """The published table that this is, or rehearses."""
+        return published_name(self.name)
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether our runs only stand for the table's experiments, so that there is nothing to compare."""
+        return is_rehearsal(self.name)
+
 
 def beside_paper(frame: pandas.DataFrame, name: str) -> Comparison:
     """Set the runs of `frame` (from `collect`) beside the published table `name`, such as tao2022/table10.
 
-    Only seeds of runs with the same settings are averaged; where several kinds of runs fit one row, each has one
-    of its own.
+    `name` may be a figure that draws tables, and smoke/tao2022/table10 for the runs of the small sweep that
+    rehearses one. Only seeds of runs with the same settings are averaged.
+
+    Raises:
+        InputError: for an unknown name, and where runs that differ would be in one cell.
     """
-    # The settings of a run that cannot be read are empty; it is a hole elsewhere.
-    runs: list[dict[str, Any]] = frame[frame["settings"] != ""].to_dict("records")
-    rows: list[ComparedRow] = []
-    taken: set[str] = set()
-    for published in table(name):
-        fitting = [run for run in runs if published.matches(run)]
-        taken |= {run["run_id"] for run in fitting}
-        rows += _rows(published, fitting)
-    return Comparison(name, tuple(rows), len(runs) - len(taken))
+    runs = readable(frame)
+    placement = place(name, runs)
+    rows = tuple(_row(placement, published, fitting) for published, fitting in placement.rows)
+    placed = {run["run_id"] for _, fitting in placement.rows for run in fitting}
+    return Comparison(name, rows, len(runs) - len(placed), _other_attacks(placement))
 
 
-def with_holes(frame: pandas.DataFrame, name: str) -> pandas.DataFrame:
-    """`frame`, and a run that is missing for every row of the published table that no run of it can fill."""
-    import pandas
-
-    runs: list[dict[str, Any]] = frame[frame["settings"] != ""].to_dict("records")
-    holes = []
-    for published in table(name):
-        fitting = [run for run in runs if published.matches(run)]
-        lacking = dict.fromkeys(key[0] for key in published.figures if _ours(fitting, *key) is None)
-        if lacking and all(run["state"] == "done" for run in fitting):  # others are listed as they are
-            row = " ".join(filter(None, published.setting.values()))
-            attacks = f", attacked by {', '.join(lacking)}" if fitting else ""
-            command = f"python -m hypo.run -m +sweeps={name}"
-            hole = {"name": f"{name}: {row}{attacks}", "state": "missing", "reason": "not run", "command": command}
-            holes.append(hole)
-    return pandas.concat([frame, pandas.DataFrame(holes, dtype=object)]) if holes else frame
+def readable(frame: pandas.DataFrame) -> list[Run]:
+    """The runs whose settings can be read; the others are holes elsewhere."""
+    return frame[frame["settings"] != ""].to_dict("records")
 
 
-def _rows(published: PublishedRow, runs: list[dict[str, Any]]) -> Iterator[ComparedRow]:
-    kinds: dict[str, list[dict[str, Any]]] = {}
+def _row(placement: Placement, published: PublishedRow, fitting: Sequence[Run]) -> ComparedRow:
+    done = [run for run in fitting if run["state"] == "done"]
+    columns = {
+        attack: [run for run in done if placement.in_column(run, attack)]
+        for attack in dict.fromkeys(attack for attack, _ in published.figures)
+    }
+    counted = [run for run in done if any(placement.in_column(run, attack) for attack in columns)]
+    where = f"{placement.name}, {' '.join(filter(None, published.setting.values()))}"
+    refuse_mixtures(where, counted, but=_tells_columns_apart)
+    for attack, column in columns.items():
+        if attack not in OF_ANY_ATTACK:
+            refuse_mixtures(f"{where}, {attack}", column, but=_tells_nothing)
+            refuse_twins(f"{where}, {attack}", column)
+    pairs = {key: Pair(figure, _ours(columns[key[0]], key[1])) for key, figure in published.figures.items()}
+    compared = counted and not placement.rehearsal
+    return ComparedRow(published.setting, pairs, _deviations(counted) if compared else Deviations())
+
+
+def _deviations(runs: Sequence[Run]) -> Deviations:
+    """Those of runs that differ in seeds and attacks alone, by what any of them has recorded."""
+    recorded = dict(runs[0])
     for run in runs:
-        kinds.setdefault(short_hash({key: str(value) for key, value in _settings(run).items()}), []).append(run)
-    for alike in kinds.values() or [[]]:
-        others = [kind[0] for kind in kinds.values() if kind is not alike]
-        pairs = {key: Pair(figure, _ours(alike, *key)) for key, figure in published.figures.items()}
-        yield ComparedRow(
-            published.setting,
-            ", ".join(_differences(alike[0], others)) if others else "",
-            pairs,
-            tuple(shortened(alike[0])) if alike else (),
-        )
+        recorded |= settings_that_matter(run)
+    return deviations(recorded)
 
 
-def _settings(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Every single setting, but those by which the columns of one row differ."""
-    return {key: value for key, value in run.items() if "." in key and not key.startswith(_OF_THE_ATTACK)}
+def _tells_columns_apart(key: str) -> bool:
+    return is_of_the_attack(key) or _tells_nothing(key)
 
 
-def _differences(run: Mapping[str, Any], others: list[dict[str, Any]]) -> list[str]:
-    mine = _settings(run)
-    differing = [key for key, value in mine.items() if any(str(other.get(key)) != str(value) for other in others)]
-    return [f"{key} = {mine[key]}" for key in differing]
+def _tells_nothing(key: str) -> bool:
+    """Whether D, A and F are the same with and without the setting: targeted rates are measured beside them."""
+    return key == "evaluation.targeted"
 
 
-def _ours(runs: list[dict[str, Any]], attack: str, metric: str) -> Estimate | None:
-    """Mean and std over the seeds that are done; certified bounds and clean accuracy are those of any attack."""
+def _other_attacks(placement: Placement) -> dict[str, int]:
+    """How many runs have a row but no column of their attack, by the settings in which it differs."""
+    counts: dict[str, int] = {}
+    for published, fitting in placement.rows:
+        attacks = [attack for attack, _ in published.figures]
+        for run in fitting:
+            if run["state"] == "done" and placement.attack(run) not in attacks:
+                text = f"evaluation = {run['evaluation']}" if placement.rehearsal else difference(run, attacks)
+                text = text or "its settings are not recorded"
+                counts[text] = counts.get(text, 0) + 1
+    return counts
+
+
+def _ours(runs: Sequence[Run], metric: str) -> Estimate | None:
+    """Mean and std over seeds in percent, None where no run has the metric."""
     import pandas
 
-    any_attack = attack in ("clean", "certified")
-    done = [run for run in runs if run["state"] == "done" and (any_attack or attack_of(run) == attack)]
-    by_seed = {run["seed"]: run[metric] for run in done if run.get(metric) == run.get(metric)}
+    by_seed = {run["seed"]: run[metric] for run in runs if run.get(metric) == run.get(metric)}
     if not by_seed:
         return None
     percent = 100 * pandas.Series(list(by_seed.values()), dtype=float)

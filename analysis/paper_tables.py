@@ -3,33 +3,61 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 
 from analysis import escaping, grids
 from analysis.beside_paper import ComparedRow, Comparison, Pair
 from analysis.cells import SYMBOLS
-from analysis.published import SEEDS
+from analysis.published_spreads import spreads
 from analysis.records import Record, formats, number
 
 _KEYS = {"dataset": "data set", "arch": "arch", "norm": "norm", "eps": "ε", "data": "training data"}
 _ALWAYS = {"defense": "defense", "lambda": "λ"}
 
 
+_REHEARSAL = (
+    "A rehearsal on other data: digits and small networks stand for the table's, and their numbers are not "
+    "comparable with the published ones."
+)
+_REHEARSED = "Each cell: ours; published. Percent, mean ± std over seeds."
+_COMPARED = (
+    "Each cell: ours; published; difference. Percent and points, mean ± std over seeds. * marks a difference that "
+    "the seeds do not explain (Welch's test, 5 %), ? one that cannot be judged because a standard deviation is "
+    "missing."
+)
+
+
 def notes(comparison: Comparison) -> list[str]:
-    """How to read the cells, and what is not in them."""
-    lines = [
-        "Each cell: ours; published; difference. Percent and points, mean ± std over seeds; published ones over "
-        f"{SEEDS}. * marks a difference that the seeds do not explain (Welch's test, 5 %), ? one that cannot be "
-        "judged because a standard deviation is missing."
-    ]
-    short = sorted({text for row in comparison.rows for text in row.shortened})
-    if short:
-        lines.append(f"Not the published recipe: {', '.join(short)}.")
-    if not any(pair.ours for row in comparison.rows for pair in row.pairs.values()):
+    """How to read the cells, what they are of, and what is not in them."""
+    lines = [_REHEARSAL, _REHEARSED] if comparison.rehearsal else [_COMPARED]
+    lines += [*spreads(comparison.published_name), *_recipe_notes(comparison)]
+    if not any(row.done for row in comparison.rows):
         lines.append(f"No run here is one of {comparison.name}; +sweeps={comparison.name} runs them.")
+    for difference, count in comparison.other_attacks.items():
+        runs = "1 run was" if count == 1 else f"{count} runs were"
+        lines.append(f"{runs} evaluated with an attack that {comparison.name} does not have: {difference}.")
     if comparison.unmatched:
         runs = "1 run is" if comparison.unmatched == 1 else f"{comparison.unmatched} runs are"
         lines.append(f"{runs} in no row of {comparison.name}.")
+    return lines
+
+
+def _recipe_notes(comparison: Comparison) -> list[str]:
+    """Which recipe the runs are held against where it is not the paper's, and in what they differ."""
+    done = [row for row in comparison.rows if row.done]
+
+    def counted(rows: int) -> str:
+        return "" if rows == len(done) else f" in {rows} of {len(done)} rows"
+
+    lines = []
+    if of_code := sum(row.deviations.of_code for row in done):
+        nearer = "that of the authors' code, to which the runs are nearer than to the paper's"
+        lines.append(f"The published recipe{counted(of_code)} is {nearer}.")
+    differing = Counter(text for row in done for text in row.deviations.texts)
+    if differing:
+        told = "; ".join(f"{text}{counted(rows)}" for text, rows in differing.items())
+        lines.append(f"Not the published recipe: {told}.")
     return lines
 
 
@@ -51,11 +79,14 @@ def markdown(comparison: Comparison) -> str:
 
 
 def records(comparison: Comparison) -> list[Record]:
-    """One a cell: where it stands in the paper, ours with std and n, theirs with std, difference and mark."""
+    """One a cell: where it stands in the paper, ours with std and n, theirs with std, difference and mark.
+
+    `recipe` is the published one that the runs are held against, "paper" or "authors_code"; in `deviations` they
+    differ from it.
+    """
     return [
         {
             **{key: row.setting[key] for key in (*_KEYS, *_ALWAYS)},
-            "variant": row.variant,
             "attack": attack,
             "metric": metric,
             "unit": "percent",
@@ -64,9 +95,10 @@ def records(comparison: Comparison) -> list[Record]:
             "n": pair.ours.n if pair.ours else 0,
             "published_mean": pair.published.mean,
             "published_std": pair.published.std,
-            "difference": number(pair.difference),
-            "mark": pair.mark,
-            "shortened": "; ".join(row.shortened),
+            "difference": None if comparison.rehearsal else number(pair.difference),
+            "mark": "" if comparison.rehearsal else pair.mark,
+            "recipe": "" if comparison.rehearsal or not row.done else _recipe(row),
+            "deviations": "; ".join(row.deviations.texts),
         }
         for row in comparison.rows
         for (attack, metric), pair in row.pairs.items()
@@ -97,7 +129,8 @@ def _varying(comparison: Comparison) -> list[str]:
 def _heading(comparison: Comparison) -> str:
     setting = comparison.rows[0].setting
     shared = ", ".join(f"{_KEYS[key]} {setting[key]}" for key in _KEYS if key not in _varying(comparison))
-    return f"{comparison.name}: {shared}" if shared else comparison.name
+    name = f"{comparison.name}, a rehearsal" if comparison.rehearsal else comparison.name
+    return f"{name}: {shared}" if shared else name
 
 
 def _titles(comparison: Comparison) -> list[str]:
@@ -105,10 +138,9 @@ def _titles(comparison: Comparison) -> list[str]:
 
 
 def _labels(comparison: Comparison, row: ComparedRow) -> list[str]:
-    defense = row.setting["defense"] + (f" ({row.variant})" if row.variant else "")
     counts = sorted({pair.ours.n for pair in row.pairs.values() if pair.ours})
     n = "–".join(map(str, dict.fromkeys((counts[0], counts[-1])))) if counts else "0"
-    return [*(row.setting[key] for key in _varying(comparison)), defense, row.setting["lambda"], n]
+    return [*(row.setting[key] for key in _varying(comparison)), row.setting["defense"], row.setting["lambda"], n]
 
 
 def _column(key: tuple[str, str]) -> str:
@@ -117,15 +149,22 @@ def _column(key: tuple[str, str]) -> str:
 
 
 def _cells(comparison: Comparison, row: ComparedRow) -> list[str]:
-    return [_shown(row.pairs[key]) if key in row.pairs else "—" for key in comparison.columns]
+    return [_shown(row.pairs[key], comparison) if key in row.pairs else "—" for key in comparison.columns]
 
 
-def _shown(pair: Pair) -> str:
+def _shown(pair: Pair, comparison: Comparison) -> str:
     ours = _number(pair.ours.mean, pair.ours.std) if pair.ours else "not run"
-    theirs = _number(pair.published.mean, math.nan if pair.published.std is None else pair.published.std)
+    published = pair.published
+    theirs = _number(published.mean, math.nan if published.std is None else published.std, published.decimals)
+    if comparison.rehearsal:
+        return f"{ours}; {theirs}"
     difference = f"{pair.difference:+.2f}{pair.mark}" if pair.ours else "—"
     return f"{ours}; {theirs}; {difference}"
 
 
-def _number(mean: float, std: float) -> str:
-    return f"{mean:.2f}" if math.isnan(std) else f"{mean:.2f} ± {std:.2f}"
+def _number(mean: float, std: float, decimals: int = 2) -> str:
+    return f"{mean:.{decimals}f}" if math.isnan(std) else f"{mean:.{decimals}f} ± {std:.{decimals}f}"
+
+
+def _recipe(row: ComparedRow) -> str:
+    return "authors_code" if row.deviations.of_code else "paper"

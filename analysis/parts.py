@@ -17,16 +17,18 @@ from analysis import (
     picture_parts,
     pivot,
     runs,
+    selection,
     tables,
     targeted,
     wandb_part,
 )
-from analysis.beside_paper import beside_paper, with_holes
+from analysis.beside_paper import beside_paper
 from analysis.cells import SYMBOLS
 from analysis.collect import collect
 from analysis.compare import compare
 from analysis.files import write_whole
 from analysis.lines import METRICS, SETTINGS
+from analysis.paper_holes import with_holes
 from analysis.pareto import fronts
 from hypo.errors import InputError
 
@@ -41,6 +43,7 @@ _TRADEOFF = ("R_nat", "R_hyp_minus")
 def _add_folders(part: argparse.ArgumentParser) -> None:
     part.add_argument("folders", nargs="*", default=[], type=Path, help="where runs lie (default: outputs)")
     part.add_argument("--from-wandb", metavar="ENTITY/PROJECT", help="the runs of a W&B project, too or instead")
+    selection.add_option(part)
 
 
 def _for_text(formats: Collection[str]) -> Callable[[argparse.ArgumentParser], None]:
@@ -57,7 +60,9 @@ def _for_text(formats: Collection[str]) -> Callable[[argparse.ArgumentParser], N
 
 def _for_tables(part: argparse.ArgumentParser) -> None:
     _for_text(tables.FORMATS)(part)
-    text = "beside the published numbers of TABLE, such as tao2022/table10; what was never run is a hole"
+    text = (
+        "beside the published numbers of TABLE, such as tao2022/table10, or smoke/tao2022/table10 for a rehearsal"
+    )
     part.add_argument("--paper", metavar="TABLE", help=text)
     text = "settings for either side instead, such as --rows defense,lambda --columns dataset,arch.width"
     part.add_argument("--rows", metavar="KEYS", default="", help=text)
@@ -111,7 +116,7 @@ def _texts(
 
 
 def _runs(options: argparse.Namespace) -> pandas.DataFrame:
-    return collect(destinations.folders(options), options.from_wandb)
+    return selection.chosen(collect(destinations.folders(options), options.from_wandb), options.only)
 
 
 def _tables(options: argparse.Namespace) -> pandas.DataFrame:

@@ -11,12 +11,12 @@ from analysis.cells import SYMBOLS, Estimate, one_spelling
 from analysis.lines import SETTINGS
 from analysis.measured import CERTIFIED, METRICS
 from analysis.records import Record, formats, number
+from analysis.selection import OPTIONS
 from hypo.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
 
-_OPTIONS = ("dataset", "training_data", "arch", "defense", "lambda", "norm", "epsilon", "recipe", "evaluation")
 _NUMBERS = ("lambda", "epsilon")
 
 Key = tuple[str, ...]
@@ -50,11 +50,11 @@ def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], 
             than their seed.
     """
     placed = frame[frame["settings"] != ""]
-    known = [*_OPTIONS, *(column for column in placed.columns if "." in column)]
+    known = [*OPTIONS, *(column for column in placed.columns if "." in column)]
     for option, given, choices in [("--rows", rows, known), ("--columns", columns, known)]:
         if unknown := [key for key in given if key not in choices]:
             single = "or a single setting such as recipe.epochs"
-            raise InputError(f"{option}: takes {', '.join(_OPTIONS)}, {single}, got {unknown[0]!r}")
+            raise InputError(f"{option}: takes {', '.join(OPTIONS)}, {single}, got {unknown[0]!r}")
     measured = (*METRICS, *CERTIFIED)
     unknown = [metric for metric in metrics if metric not in measured]
     if unknown or not metrics:
@@ -164,7 +164,7 @@ def _grid(table: Pivot) -> grids.Grid:
 
 def _named(key: str, value: str) -> str:
     """A value that says what it is: words do so by themselves, numbers do not."""
-    return value if key in _OPTIONS and key not in _NUMBERS else f"{SETTINGS.get(key, key)} = {value or '—'}"
+    return value if key in OPTIONS and key not in _NUMBERS else f"{SETTINGS.get(key, key)} = {value or '—'}"
 
 
 def _shown(found: Estimate | None) -> str:

@@ -18,8 +18,23 @@ _FILE = Path(__file__).parent / "reference" / "tao2022.csv"
 SEEDS = 5
 """How many runs a published std is over."""
 
-_SAME = {"figure2": "tablefigure2", "figure4": "table10"}
-"""Figures whose cells are those of a table; those of Figure 2 stand in the text."""
+TOY = "tao2022/table15"
+"""Computed exactly: no run can be compared with it."""
+
+_OWN = (*(f"table{number}" for number in (1, 2, 3, *range(5, 15), 16)), "figure2")
+"""What has numbers of its own that runs can be compared with; those of Figure 2 stand in the text."""
+
+_REPEATED: Mapping[str, tuple[str, ...]] = {
+    "figure3": ("table8", "table9"),
+    "figure4": ("table10", "table11", "table12"),
+    "figure5": ("table8", "table9"),
+    "figure6": ("table13",),
+    "figure7": ("table10", "table11", "table12"),
+}
+"""Figures whose numbers are those of tables."""
+
+_TRAINING_DATA = {"figure3": "quality", "figure5": "poisoning"}
+"""Figures that have only the rows of one kind of training data."""
 
 _DATASETS = {"tinyimagenet": "tiny_imagenet"}
 _ARCHS: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -31,17 +46,14 @@ _ARCHS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 """The option of each published architecture, and the settings that make it the published one."""
 
-_EVALUATIONS = {"pgd20": "pgd-20", "targeted": "pgd-20", "pgd100": "pgd-100", "fgsm": "fgsm", "cw100": "cw-100"}
-
-_EPOCHS = {"cifar10": 110, "cifar100": 110, "svhn": 60, "tiny_imagenet": 60}
-
 
 @dataclass(frozen=True)
 class Figure:
-    """A published mean, and its std where there is one; percent."""
+    """A published mean with the decimals that are printed of it, and its std where there is one; percent."""
 
     mean: float
     std: float | None
+    decimals: int = 2
 
 
 @dataclass(frozen=True)
@@ -74,44 +86,67 @@ class PublishedRow:
         """Whether `run` (a row of `collect`) is this experiment, whatever its evaluation and its recipe."""
         setting = self.setting
         arch, size = _ARCHS[setting["arch"]]
-        same = (
-            (run["dataset"], _DATASETS.get(setting["dataset"], setting["dataset"])),
-            (run["arch"], arch),
-            (run["norm"], setting["norm"]),
-            (run["training_data"], setting["data"]),
-            (run["defense"], setting["defense"]),
-            *((str(run.get(key)), value) for key, value in size.items()),
+        return (
+            self.has_method(run)
+            and run["dataset"] == _DATASETS.get(setting["dataset"], setting["dataset"])
+            and run["arch"] == arch
+            and all(str(run.get(key)) == value for key, value in size.items())
+            and _is(run["epsilon_value"], setting["eps"])
         )
-        if any(ours != theirs for ours, theirs in same):
-            return False
-        numbers = [("epsilon_value", setting["eps"]), ("lambda_value", setting["lambda"])]
-        return all(not text or abs(run[key] - checks.number(key, text)) < 1e-9 for key, text in numbers)
+
+    def is_rehearsed_by(self, run: Mapping[str, Any]) -> bool:
+        """Whether a run on the digits is this experiment in small, whatever data set they stand for."""
+        arch, _ = _ARCHS[self.setting["arch"]]
+        return run["dataset"] == "digits" and run["arch"] in (arch, self.setting["arch"]) and self.has_method(run)
+
+    def has_method(self, run: Mapping[str, Any]) -> bool:
+        """Whether `run` has this row's norm, training data, defense and λ."""
+        keys = {"norm": "norm", "training_data": "data", "defense": "defense"}
+        same = all(run[key] == self.setting[column] for key, column in keys.items())
+        return same and _is(run["lambda_value"], self.setting["lambda"])
+
+
+def _is(value: float, published: str) -> bool:
+    """Whether `value` is the number that the file has, if it has one."""
+    return not published or abs(value - checks.number("", published)) < 1e-9
 
 
 def names() -> list[str]:
-    """The published tables, in their order, without the figures that repeat one."""
-    return sorted({f"tao2022/table{line['table']}" for line in _lines()}, key=lambda name: (len(name), name))
+    """What has numbers of its own: the published tables, in their order, and Figure 2."""
+    return [f"tao2022/{name}" for name in _OWN]
+
+
+def tables_of(name: str) -> tuple[str, ...]:
+    """The tables that have the numbers of `name`: table10, table11 and table12 of tao2022/figure4.
+
+    Raises:
+        InputError: when there are no published numbers of that name, or none that runs could be compared with.
+    """
+    if name == TOY:
+        raise InputError(f"--paper: {name} is a toy problem whose risks are computed exactly, no run is one of it")
+    known: dict[str, tuple[str, ...]] = {f"tao2022/{own}": (own,) for own in _OWN}
+    known |= {f"tao2022/{figure}": tables for figure, tables in _REPEATED.items()}
+    if name not in known:
+        raise InputError(f"--paper: takes one of {', '.join(known)}, got {name!r}")
+    return known[name]
 
 
 def table(name: str) -> list[PublishedRow]:
-    """The rows of `name`, such as tao2022/table10, in the paper's order.
+    """The rows of `name`, such as tao2022/table10 or tao2022/figure4, in the paper's order.
 
     Raises:
-        InputError: when there are no published numbers of that name.
+        InputError: as `tables_of`.
     """
-    lines = _lines()
-    known = {f"tao2022/table{line['table']}": line["table"] for line in lines}
-    known |= {f"tao2022/{figure}": known[f"tao2022/{same}"] for figure, same in _SAME.items()}
-    if name not in known:
-        choices = ", ".join(sorted(known, key=lambda text: (text[8], len(text), text)))
-        raise InputError(f"--paper: takes one of {choices}, got {name!r}")
+    tables, only = tables_of(name), _TRAINING_DATA.get(name.removeprefix("tao2022/"))
     rows: dict[tuple[str, ...], PublishedRow] = {}
     keys = ("dataset", "arch", "norm", "eps", "data", "defense", "lambda")
-    for line in lines:
-        if line["table"] == known[name]:
+    for line in _lines():
+        number = line["table"]
+        if (number in tables or f"table{number}" in tables) and only in (None, line["data"]):
             row = rows.setdefault(tuple(line[key] for key in keys), PublishedRow({key: line[key] for key in keys}))
             std = float(line["std"]) if line["std"] else None
-            row.figures[line["attack"], line["metric"]] = Figure(float(line["mean"]), std)
+            decimals = len(line["mean"].partition(".")[2])
+            row.figures[line["attack"], line["metric"]] = Figure(float(line["mean"]), std, decimals)
     return list(rows.values())
 
 
@@ -144,24 +179,3 @@ def _lines() -> list[dict[str, str]]:
     """The file, read once."""
     with _FILE.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def attack_of(run: Mapping[str, Any]) -> str:
-    """The published name of what a run was evaluated with, "" where no table has it."""
-    return _EVALUATIONS.get(str(run["evaluation"]), "")
-
-
-def shortened(run: Mapping[str, Any]) -> list[str]:
-    """In what a run falls short of the published recipe, such as "recipe.epochs = 1"."""
-    found = [
-        f"{key} = {run[key]}" for key in ("recipe.train_limit", "evaluation.test_limit") if _is_set(run.get(key))
-    ]
-    epochs, published = run.get("recipe.epochs"), _EPOCHS.get(str(run["dataset"]))
-    is_other = run["arch"] != "linf_dist_net" and run["training_data"] != "naive"
-    if is_other and published is not None and str(epochs) != str(published):
-        found.append(f"recipe.epochs = {epochs} of {published}")
-    return found
-
-
-def _is_set(value: Any) -> bool:
-    return value is not None and value == value and value != ""

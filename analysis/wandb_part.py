@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from analysis import dashboards, destinations, wandb_runs
+from analysis import dashboards, destinations, selection, wandb_runs
 from analysis.collect import collect
 from hypo.errors import InputError
 
@@ -21,6 +21,7 @@ def add_arguments(part: argparse.ArgumentParser) -> None:
     part.add_argument("--project", metavar="ENTITY/PROJECT", help=text)
     part.add_argument("--sync", action="store_true", help="upload what is not yet there of runs that have ended")
     part.add_argument("--dry-run", action="store_true", help="write both specifications as JSON; needs no account")
+    selection.add_option(part)
     destinations.add_output(part, "FILE", "for --dry-run (default: print)")
 
 
@@ -41,13 +42,14 @@ def run(options: argparse.Namespace) -> None:
     target = wandb_runs.split(options.project, "--project") if options.project else None
     folders = options.folders or [folder for folder in [Path("outputs")] if folder.is_dir() or options.sync]
     if options.sync:
-        for each in sync(collect(folders), target):
+        for each in sync(selection.chosen(collect(folders), options.only), target):
             print(f"{each.name}: {each.epochs} epochs{', results' if each.results else ''}", flush=True)
     if target is None:
         return
     colors = {}
     if folders or not options.dry_run:
-        colors = dashboards.colors(collect(folders, None if folders else options.project))
+        frame = collect(folders, None if folders else options.project)
+        colors = dashboards.colors(selection.chosen(frame, options.only))
     if options.dry_run:
         text = json.dumps(dashboards.specifications(*target, colors), indent=1, ensure_ascii=False)
         destinations.write(text + "\n", options.output)

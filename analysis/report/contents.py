@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from analysis import published
@@ -14,6 +14,7 @@ from analysis.cells import Block, Cell, blocks, unplaced
 from analysis.measured import METRICS
 from analysis.records import number
 from analysis.tables import shown
+from hypo.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
@@ -45,12 +46,14 @@ class Contents:
         charts: the data sets of the charts by name, lists of records; percent.
         runs: one record a run, done or not, with the page that it has.
         comparisons: every published table that has a row of which we have runs, cut to these rows.
+        refused: the names of those where runs that differ would be averaged, and why.
     """
 
     experiments: tuple[Experiment, ...]
     charts: dict[str, list[dict[str, Any]]]
     runs: tuple[dict[str, Any], ...]
     comparisons: tuple[Comparison, ...]
+    refused: tuple[tuple[str, str], ...]
     unplaced: tuple[str, ...]
 
     @property
@@ -93,7 +96,8 @@ def contents(frame: pandas.DataFrame) -> Contents:
                 shown = {key: run[key] for key in ("seed", "run_id", "page", *METRICS)}
                 charts["runs"].append({**where, **shown})
         charts["published"] += _published(at, experiment.block, frame)
-    return Contents(experiments, charts, runs, tuple(_comparisons(frame)), tuple(unplaced(frame)))
+    compared, refused = _comparisons(frame)
+    return Contents(experiments, charts, runs, tuple(compared), tuple(refused), tuple(unplaced(frame)))
 
 
 def _experiment(block: Block) -> Experiment:
@@ -141,11 +145,15 @@ def _published(at: int, block: Block, frame: pandas.DataFrame) -> list[dict[str,
     return found
 
 
-def _comparisons(frame: pandas.DataFrame) -> list[Comparison]:
-    found = []
+def _comparisons(frame: pandas.DataFrame) -> tuple[list[Comparison], list[tuple[str, str]]]:
+    found: list[Comparison] = []
+    refused: list[tuple[str, str]] = []
     for name in published.names():
-        comparison = beside_paper(frame, name)
-        rows = tuple(row for row in comparison.rows if any(pair.ours for pair in row.pairs.values()))
-        if rows:
-            found.append(Comparison(name, rows, comparison.unmatched))
-    return found
+        try:
+            comparison = beside_paper(frame, name)
+        except InputError as error:
+            refused.append((name, str(error)))
+            continue
+        if rows := tuple(row for row in comparison.rows if row.done):
+            found.append(replace(comparison, rows=rows))
+    return found, refused

@@ -72,7 +72,8 @@ def _index_html(found: Contents) -> str:
         papers=[
             (each.name, paper_tables.titles(each), paper_tables.rows(each), paper_tables.notes(each))
             for each in found.comparisons
-        ],
+        ]
+        + [(name, [], [], [why]) for name, why in found.refused],
         data={
             "experiments": [each.choices for each in found.experiments],
             "first": found.first,

@@ -1,0 +1,44 @@
+"""Run directories of commands as they would be typed: the real settings, with made-up results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from fake_runs import METRICS
+from hydra import compose, initialize_config_dir
+from hydra.core.plugins import Plugins
+
+from hypo import resolvers
+from hypo.config import job_from_config
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def add(outputs: Path, *typed: str, drop: Sequence[str] = (), **metrics: float | None) -> Path:
+    """The directory under `outputs` of `python -m hypo.run` with `typed`, done; metrics are 0.5 unless given.
+
+    `drop` names single settings that an older version did not record.
+    """
+    Plugins.instance()
+    resolvers.register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", [*typed, f"output_dir={outputs}"], return_hydra_config=True)
+    job = job_from_config(config, config.hydra.runtime.choices, list(typed))
+    job.create()
+    path = job.directory.path
+    if drop:
+        record = yaml.safe_load((path / "config.yaml").read_text())
+        for key in drop:
+            *groups, name = key.split(".")
+            inner = record
+            for group in groups:
+                inner = inner[group]
+            del inner[name]
+        (path / "config.yaml").write_text(yaml.safe_dump(record))
+    measured = {metric: metrics.get(metric, 0.5) for metric in dict.fromkeys((*METRICS, *metrics))}
+    result = {"schema": 1, "run_id": job.run_id, "n": 10000, **measured, "counts": {}, "intervals": {}}
+    (path / "result.json").write_text(json.dumps(result))
+    return path
