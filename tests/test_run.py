@@ -19,6 +19,7 @@ from PIL import Image
 from hypo.run_directory import load_model, load_test_data
 from hypo.tracking import close
 
+CONF = Path(__file__).parent.parent / "conf"
 SHORT = ("recipe.epochs=2", "recipe.train_limit=120", "evaluation.test_limit=100", "tracking=disabled")
 
 
@@ -105,6 +106,16 @@ def test_help_names_groups_keys_and_examples(run) -> None:
     typed = run("--help")
     for text in ("defense: linf_dist, pgd_at, standard, thrm, trades", "epsilon", "0,1,5,...,100", "lambda"):
         assert text in typed.out
+
+
+def test_help_names_every_launcher_and_says_what_it_is(run) -> None:
+    lines = run("--help").out.splitlines()
+    assert any("hydra/launcher=" in line for line in lines)
+    for name in (path.stem for path in (CONF / "hydra" / "launcher").glob("*.yaml")):
+        (line,) = (line for line in lines if line.split()[:1] == [name])
+        assert len(line.split()) > 4
+    (line,) = (line for line in lines if "What these take:" in line)
+    assert "partition: null" in run(*line.partition("hypo.run")[2].split()).out
 
 
 @pytest.mark.parametrize(
