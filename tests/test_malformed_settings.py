@@ -182,7 +182,7 @@ def test_every_setting_of_a_launcher_takes_what_its_type_takes(
 ) -> None:
     from hydra_plugins.hypo_launchers import _slurm_settings, _sweep
 
-    def compose(*arguments: object) -> None:
+    def compose(*arguments: object, **options: object) -> None:
         raise TakenError
 
     monkeypatch.setattr(_sweep, "compose", compose)
