@@ -23,6 +23,9 @@ _METRICS = ("D", "A", "F", "R_adv_plus", "R_hyp_minus")
 
 _ROUNDING = 1e-9
 
+ONE_SEED = "says nothing of how another training would come out"
+"""What there is to know of a difference at one seed."""
+
 
 @dataclass(frozen=True)
 class Disagreement:
@@ -79,6 +82,11 @@ class Difference:
     @property
     def sentence(self) -> str:
         """What the numbers say, and no more."""
+        return self.claim if self.seeds > 1 else f"{self.claim.removesuffix('.')}, which {ONE_SEED}."
+
+    @property
+    def claim(self) -> str:
+        """The sentence in a text that says once what one seed does not tell."""
         (first, second), at = self.methods, ""
         if self.lambdas[0] == self.lambdas[1]:
             at = f" at λ = {self.lambdas[0]}" if self.lambdas[0] else ""
@@ -86,7 +94,7 @@ class Difference:
             first, second = map(at_lambda, self.methods, self.lambdas)
         what = f"{SYMBOLS[self.metric]}{at}: {first} {self.first:.2f}, {second} {self.second:.2f}"
         if self.seeds == 1:
-            return f"{what}; one seed, which says nothing of how another training would come out."
+            return f"{what}; one seed."
         if math.isnan(self.p):
             same = f"{self.points:+.2f} points in each of {self.seeds} seeds"
             return f"{what}; {same}, without a spread to judge it by."

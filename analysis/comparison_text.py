@@ -8,7 +8,7 @@ from itertools import groupby
 
 from analysis import escaping, grids
 from analysis.cells import SYMBOLS
-from analysis.compare import Difference, at_lambda
+from analysis.compare import ONE_SEED, Difference, at_lambda
 from analysis.records import Record, formats
 
 
@@ -17,14 +17,14 @@ def markdown(differences: Sequence[Difference]) -> str:
     lines: list[str] = []
     for heading, rows in _by_experiment(differences):
         lines += [f"### {escaping.markdown(heading)}", "", *grids.markdown(_grid(rows)), ""]
-        lines += [*(f"- {escaping.markdown(row.sentence)}" for row in rows), ""]
+        lines += [*(f"- {escaping.markdown(row.claim)}" for row in rows), ""]
     return "\n".join([*lines, _note(differences), ""])
 
 
 def latex(differences: Sequence[Difference]) -> str:
     r"""A `tabular` for every experiment, which needs only `\usepackage{booktabs}`, and its sentences under it."""
     found = [
-        grids.latex(_grid(rows), [heading, *(row.sentence for row in rows)])
+        grids.latex(_grid(rows), [heading, *(row.claim for row in rows)])
         for heading, rows in _by_experiment(differences)
     ]
     return "\n".join([*found, *grids.small_print([_note(differences)]), ""])
@@ -37,11 +37,13 @@ def _by_experiment(differences: Sequence[Difference]) -> Iterator[tuple[str, lis
 
 def _note(differences: Sequence[Difference]) -> str:
     tests = sum(not math.isnan(difference.p) for difference in differences)
+    one_seed = f" One seed {ONE_SEED}." if any(difference.seeds == 1 for difference in differences) else ""
     return (
         "Percent and points. Differences are taken seed by seed (n of them), with Student's 95 % interval and p; "
         f"of {tests} such tests {0.05 * tests:.2g} fall below 5 % by chance alone. On single test examples: how "
         "many have the same outcome under both, on how many only one is right (D, F) or unbroken (A), over "
         "all seeds, and McNemar's exact p seed by seed, which speaks of these models, not of other trainings."
+        f"{one_seed}"
     )
 
 

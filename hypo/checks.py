@@ -14,7 +14,7 @@ from hypo.errors import InputError
 def number(key: str, value: Any, *, at_least: float | None = None, above: float | None = None) -> float:
     """`value` as a float: a number, or text such as "0.5", "1e-3" or the fraction "8/255"."""
     bound = f" >= {at_least:g}" if at_least is not None else f" > {above:g}" if above is not None else ""
-    refusal = InputError(f'{key}: takes a number{bound} (or a fraction such as "8/255"), got {_shown(value)}')
+    refusal = InputError(f'{key}: takes a number{bound} (or a fraction such as "8/255"), got {shown(value)}')
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise refusal
     try:
@@ -30,7 +30,7 @@ def number(key: str, value: Any, *, at_least: float | None = None, above: float 
 def integer(key: str, value: Any, *, at_least: int | None = None) -> int:
     """`value` as an int; 6.0 and "6" are 6, 6.5 and True are refused."""
     bound = f" >= {at_least}" if at_least is not None else ""
-    refusal = InputError(f"{key}: takes a whole number{bound}, got {_shown(value)}")
+    refusal = InputError(f"{key}: takes a whole number{bound}, got {shown(value)}")
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise refusal
     try:
@@ -46,7 +46,7 @@ def integer(key: str, value: Any, *, at_least: int | None = None) -> int:
 def choice(key: str, value: Any, choices: Sequence[Any]) -> Any:
     """`value`, when it is one of `choices`."""
     if value not in choices:
-        raise InputError(f"{key}: takes one of {', '.join(map(str, choices))}, got {_shown(value)}")
+        raise InputError(f"{key}: takes one of {', '.join(map(str, choices))}, got {shown(value)}")
     return value
 
 
@@ -55,6 +55,7 @@ def absolute(path: str) -> str:
     return str(Path(path).expanduser().resolve())
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """`value` as a refusal shows it, on one line."""
     text = repr(value) if isinstance(value, str) else str(value)
     return " ".join(text.split())

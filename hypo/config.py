@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 
 from hypo import checks
 from hypo.attacks.projected_gradient import ProjectedGradient
@@ -17,17 +18,13 @@ from hypo.experiment import Experiment
 from hypo.explain import KEYS
 from hypo.identity import GROUPS
 from hypo.job import Job
+from hypo.references import resolved
 from hypo.settings import build, describe
 
-TOP_LEVEL = {
-    *KEYS,
-    "default_epsilon",
-    "published_learning_rate",
-    "authors_learning_rate",
-    "published_input_std",
-    "training_attack",
-    "hydra",
-}
+REFERRED_TO = ("authors_code", "default_epsilon", "published_learning_rate", "authors_learning_rate")
+"""What other settings refer to: looked at first, so that a wrong value is refused under its own name."""
+
+TOP_LEVEL = {*KEYS, *REFERRED_TO, "published_input_std", "training_attack", "hydra"}
 """The keys of a composed config; a typed `+key` would add others, which nothing reads."""
 
 
@@ -43,19 +40,28 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
     """
     for group in (*GROUPS, "crafter", "tracking"):
         if group not in choices:
-            raise InputError(f"{group}: takes the name of one option, not a list; use -m and {group}=a,b")
-    checks.choice("authors_code", _scalar(config, "authors_code"), (True, False))
-    lambda_ = checks.number("lambda", _scalar(config, "lambda"), at_least=0)
-    epsilon = checks.number("epsilon", _scalar(config, "epsilon"), above=0)
-    seed = checks.integer("seed", _scalar(config, "seed"), at_least=0)
-    if not isinstance(config["device"], str):
-        raise InputError(f"device: takes text, got {config['device']}")
-    if not isinstance(config["output_dir"], (str, int)) or config["output_dir"] == "":
-        raise InputError(f"output_dir: takes the name of a folder, got {config['output_dir']!r}")
+            raise InputError(f"{group}: must be given; takes the name of one option")
     if unknown := sorted(map(str, set(config) - TOP_LEVEL)):
         raise InputError(f"{unknown[0]}: no such setting; python -m hypo.run --cfg job lists them")
-    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    build(plain["training_attack"], "training_attack", ProjectedGradient)  # here it has the name it is set by
+    if missing := [key for key in (*KEYS, "training_attack") if key not in config]:
+        raise InputError(f"{missing[0]}: must be given")
+    _check_what_others_refer_to(config)
+    plain = resolved(config)
+    checks.number("lambda", plain["lambda"], at_least=0)
+    checks.number("epsilon", plain["epsilon"], above=0)
+    seed = checks.integer("seed", plain["seed"], at_least=0)
+    if not isinstance(plain["device"], str):
+        raise InputError(f"device: takes text, got {checks.shown(plain['device'])}")
+    output_dir = plain["output_dir"]
+    if not isinstance(output_dir, (str, int)) or output_dir == "" or isinstance(output_dir, bool):
+        raise InputError(f"output_dir: takes the name of a folder, got {checks.shown(output_dir)}")
+    for key, setting in (("lambda", "defense.lambda_"), ("epsilon", "threat_model.epsilon")):
+        group, name = setting.split(".")
+        if plain[group].get(name, plain[key]) != plain[key]:
+            raise InputError(f"{setting}: is set through {key}; set {key}=... instead")
+    # Here they have the names that they are set by.
+    build(plain["training_attack"], "training_attack", ProjectedGradient)
+    build(plain["crafter"], "crafter")
     components = {group: build(plain[group], group) for group in GROUPS}
     names = {group: choices[group] for group in GROUPS}
     if not getattr(components["training_data"], "trains", True):
@@ -63,10 +69,6 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
         components["defense"], names["defense"] = NoDefense(), "none"
     experiment = Experiment(**components, seed=seed, device=plain["device"])
     takes_lambda = hasattr(experiment.defense, "lambda_")
-    if takes_lambda and getattr(experiment.defense, "lambda_") != lambda_:  # noqa: B009
-        raise InputError("defense.lambda_: is set through lambda; set lambda=... instead")
-    if experiment.threat_model.epsilon != epsilon:
-        raise InputError("threat_model.epsilon: is set through epsilon; set epsilon=... instead")
     labels = {
         "lambda": plain["lambda"] if takes_lambda else None,
         "epsilon": plain["epsilon"],
@@ -78,11 +80,26 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
         experiment=experiment,
         config={**groups, **labels, "device": experiment.device, "tracking": describe(tracking)},
         command=shlex.join(["python", "-m", "hypo.run", *overrides]),
-        runs=Path(str(plain["output_dir"])) / "runs",
+        runs=Path(str(output_dir)) / "runs",
         tracking=tracking,
     )
 
 
-def _scalar(config: DictConfig, key: str) -> Any:
-    value = config[key]
-    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+def _check_what_others_refer_to(config: DictConfig) -> None:
+    checks.choice("authors_code", _value(config, "authors_code", False), (True, False))
+    for key in ("published_learning_rate", "authors_learning_rate", "published_input_std"):
+        checks.number(key, _value(config, key, 1), above=0)
+    radii = _value(config, "default_epsilon", {})
+    if not isinstance(radii, Mapping):
+        raise InputError(f"default_epsilon: takes a radius for each norm, got {checks.shown(radii)}")
+    for norm, radius in radii.items():
+        checks.number(f"default_epsilon.{norm}", radius, above=0)
+
+
+def _value(config: DictConfig, key: str, otherwise: Any) -> Any:
+    """What `key` is set to; `otherwise` where that is nothing, or a broken reference, as `resolved` tells."""
+    try:
+        value = OmegaConf.select(config, key, default=otherwise)
+        return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+    except InterpolationResolutionError:
+        return otherwise

@@ -38,17 +38,27 @@ def resolve(device: str) -> torch.device:
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        resolved = torch.device(device)
-    except RuntimeError:
-        resolved = torch.device("meta")
+    resolved = named(device)
     if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
         raise InputError(f"device: {device} is not there; this machine has {_cuda_devices()}")
     if resolved.type == "mps" and not torch.backends.mps.is_available():
         raise InputError("device: mps is not there; this machine has no Apple GPU that torch can use")
-    if resolved.type not in ("cpu", "cuda", "mps"):
-        raise InputError(f"device: takes auto, cpu, cuda, cuda:<index> or mps, got {device!r}")
     return resolved
+
+
+def named(device: str) -> torch.device:
+    """The device of that name, whether or not this machine has it; "auto" may be any, here the CPU.
+
+    Raises:
+        InputError: when there can be none of that name.
+    """
+    try:
+        found = torch.device("cpu" if device == "auto" else device)
+    except RuntimeError:
+        found = torch.device("meta")
+    if found.type not in ("cpu", "cuda", "mps"):
+        raise InputError(f"device: takes auto, cpu, cuda, cuda:<index> or mps, got {device!r}")
+    return found
 
 
 def _cuda_devices() -> str:

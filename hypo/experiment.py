@@ -20,7 +20,7 @@ from hypo.datasets.images import Dataset, ImageData
 from hypo.defenses.defense import Defense
 from hypo.defenses.none import NoDefense
 from hypo.demonstration import demonstrate, sheet
-from hypo.device import few_threads, resolve
+from hypo.device import few_threads, named, resolve
 from hypo.errors import InputError
 from hypo.evaluation import Evaluation, evaluate
 from hypo.findings import Findings
@@ -79,12 +79,23 @@ class Experiment:
         """The experiments that are to be done first, because their models are needed in this one."""
         return tuple(self.training_data.prerequisites(self))
 
-    def check(self) -> None:
-        """Refuse, with InputError, whatever would fail later: the device, the data, the architecture."""
-        resolve(self.device)
-        data = _load(self.dataset)
+    def check(self, here: bool = True) -> None:
+        """Refuse, with InputError, whatever would fail later: the device, the data, the architecture.
+
+        Args:
+            here: whether it is to run on this machine. What is planned here and runs elsewhere is asked neither
+                for its device nor for the files of a data set that is known without them.
+        """
+        known = None if here else getattr(self.dataset, "known", None)
+        if here:
+            resolve(self.device)
+        else:
+            named(self.device)
+        if known is None:
+            data = _load(self.dataset)
+            known = data.shape, len(data.classes)
         with torch.device("meta"):
-            self.arch.build(data.shape, len(data.classes))
+            self.arch.build(*known)
 
     def run(self, directory: RunDirectory, observer: Observer, models: Sequence[nn.Module] = ()) -> Findings:
         """Train, or go on training, from the newest checkpoint in `directory`; then evaluate.

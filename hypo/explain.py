@@ -5,18 +5,19 @@ from __future__ import annotations
 import difflib
 import re
 
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+
 from hypo.errors import InputError
 from hypo.identity import GROUPS
 
 KEYS = (*GROUPS, "crafter", "tracking", "lambda", "epsilon", "seed", "authors_code", "device", "output_dir")
 """What can be set at the top."""
 
-_NO_OPTION = "Config group override must be a string or a list"
-
 
 def is_understood(error: Exception) -> bool:
     """Whether it is the user's to mend; any other ValueError is a defect, and its traceback worth seeing."""
-    return not isinstance(error, ValueError) or isinstance(error, InputError) or _NO_OPTION in str(error)
+    return isinstance(error, (InputError, HydraException, OmegaConfBaseException))
 
 
 def explain(error: Exception) -> str:
@@ -26,20 +27,34 @@ def explain(error: Exception) -> str:
     the command line causes are said again here, all others are only joined into one line.
     """
     text = " ".join(str(error).split())
-    if found := re.search(
-        r"Could not find '([^']*)/([^'/]*)' Available options in '([^']*)': (.*?)(?: Config|$)", text
-    ):
-        group, got, listed, options = found.groups()
-        if group != listed:  # Hydra lists the options of +sweeps=tao2022/table10 one folder too high
-            return f"{group}: has no {got!r}; python -m hypo.run --help lists what it has"
-        return f"{group}: takes one of {', '.join(options.split())}; got {got!r}"
+    if isinstance(error, OverrideParseException):
+        typed = " ".join(error.override.split())
+        return f"{typed.partition('=')[0]}: takes key=value, with quotes around what is no plain word, got {typed}"
+    if isinstance(error, InterpolationResolutionError) and error.full_key:
+        return f"{error.full_key}: takes a value or a reference to one ({text.partition(' full_key')[0]})"
+    if found := re.search(r"Could not find '([^']*)' Available options in '([^']*)': (.*?)(?: Config|$)", text):
+        path, group, options = found.groups()
+        if group == "sweeps":  # whose folders Hydra does not list
+            group, _, name = path.rpartition("/")
+            return f"{group}: has no {name!r}; python -m hypo.run --help lists what it has"
+        return f"{group}: takes one of {', '.join(options.split())}; got {path.removeprefix(f'{group}/')!r}"
     if found := re.search(r"Ambiguous value for argument '([^=']*)=([^']*)'", text):
         return f"{found[1]}: takes one value, got {found[2]}; a list is a sweep, which needs -m"
+    if found := re.search(r"Sweeping over Hydra's configuration is not supported : '([^=]*)=(.*)'", text):
+        return f"{found[1]}: takes one value for the whole sweep, got {found[2]}"
     if found := re.search(r"Could not override '([^']*)'", text):
         return f"{found[1]}: no such setting{_meant(found[1])}; {_takes(found[1], error)}"
-    if _NO_OPTION in text:
-        return "a config group takes the name of one option, not null; python -m hypo.run --help lists them"
+    if found := re.search(r"Error merging override \+*([^=]*)=(.*)", text):
+        return f"{found[1]}: takes {_kind(error.__cause__)}, got {found[2]}"
+    if found := re.search(r"unexpected keyword argument '(\w+)'.* full_key: (\S+)", text):
+        return f"{found[2]}.{found[1]}: no such setting; python -m hypo.run --cfg hydra lists them"
     return text
+
+
+def _kind(cause: BaseException | None) -> str:
+    """What a setting takes that refused to be merged with another kind of value."""
+    takes = getattr(cause, "object_type", None)
+    return "a group of settings" if takes is dict else "a list" if takes is list else "a value of another kind"
 
 
 def _takes(key: str, error: BaseException) -> str:

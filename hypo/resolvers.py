@@ -28,5 +28,5 @@ def _one_of(value: Any, *choices: Any) -> bool:
     return value in choices
 
 
-def _smaller(first: float, second: float) -> float:
-    return min(first, second)
+def _smaller(first: float, second: Any) -> float:
+    return min(first, checks.number("published_learning_rate", second))

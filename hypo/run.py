@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from hypo import resolvers
+from hypo import options, plugins, resolvers
 from hypo.explain import explain, is_understood
 from hypo.streams import replace_what_cannot_be_shown
 
@@ -55,6 +57,12 @@ def run(config: DictConfig) -> None:
     sys.exit(run_one(job))
 
 
+def _check_typed() -> None:
+    """Refuse what Hydra would break on while it composes."""
+    typed = get_args_parser().parse_args().overrides
+    options.check(OverridesParser.create().parse_overrides(typed), options.groups_below(_CONFIG))
+
+
 def main() -> None:
     """Run, or refuse in one line; an interruption loses nothing."""
     # Hydra would print its own, longer account of an error; with this set it raises instead.
@@ -62,10 +70,12 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that the run's status tells
     replace_what_cannot_be_shown()
     resolvers.register()
+    plugins.register()
     # argparse would not find -m behind the first setting.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda argument: argument not in ("-m", "--multirun"))
     try:
         with _refusing():
+            _check_typed()
             run()
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)

@@ -27,8 +27,11 @@ def build(settings: Mapping[str, Any], key: str, default: type | None = None) ->
         default: the class when there is no `_target_`.
 
     Raises:
-        InputError: for a field that the class does not have, a missing one, or a value of the wrong kind.
+        InputError: for what is no mapping, a field that the class does not have, a missing one, or a value of the
+            wrong kind.
     """
+    if not isinstance(settings, Mapping):
+        raise InputError(f"{key}: takes a group of settings, got {checks.shown(settings)}")
     target = _locate(settings["_target_"], key) if "_target_" in settings else default
     if target is None:
         raise InputError(f"{key}: has no _target_, the dotted path of its class")
@@ -101,7 +104,9 @@ def _locate(target: Any, key: str) -> type:
     elif module_name in sys.modules:
         module = sys.modules[module_name]
     else:
-        raise InputError(f"{key}._target_: takes a class of hypo or of an imported module, got {target}")
+        raise InputError(
+            f"{key}._target_: takes a class of hypo or of an imported module, got {checks.shown(target)}"
+        )
     found = getattr(module, name, None)
     if not (isinstance(found, type) and is_dataclass(found)):
         raise InputError(f"{key}._target_: {target} is not a dataclass")
@@ -119,7 +124,7 @@ def _convert(value: Any, hint: Any, key: str) -> Any:
         return checks.choice(key, value, arguments)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
-            raise InputError(f"{key}: takes a list such as [1, 2], got {value}")
+            raise InputError(f"{key}: takes a list such as [1, 2], got {checks.shown(value)}")
         return tuple(_convert(item, arguments[0], key) for item in value)
     if hint is bool:
         return bool(checks.choice(key, value, (True, False)))
@@ -128,12 +133,10 @@ def _convert(value: Any, hint: Any, key: str) -> Any:
     if hint is int:
         return checks.integer(key, value)
     if hint is str:
-        if not isinstance(value, (str, int, float)):
-            raise InputError(f"{key}: takes text, got {value}")
+        if not isinstance(value, (str, int, float)) or isinstance(value, bool):
+            raise InputError(f"{key}: takes text, got {checks.shown(value)}")
         return str(value)
-    if isinstance(value, Mapping):
-        return build(value, key, hint if isinstance(hint, type) and is_dataclass(hint) else None)
-    raise InputError(f"{key}: takes a group of settings, got {value}")
+    return build(value, key, hint if isinstance(hint, type) and is_dataclass(hint) else None)
 
 
 def _spoken(key: str, name: str) -> str:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from hypo import checks
 from hypo.errors import InputError
 
 logger = logging.getLogger("hypo")
@@ -52,8 +53,7 @@ class Tracking:
 
     def __post_init__(self) -> None:
         """Refuse what W&B would refuse, but now."""
-        if self.mode not in MODES:
-            raise InputError(f"tracking takes {', '.join(MODES)}; got {self.mode!r}")
+        checks.choice("tracking.mode", self.mode, MODES)
         for key, name in (("project", self.project), ("entity", self.entity)):
             if not (NAME.fullmatch(str(name)) or (key == "entity" and name is None)):
                 raise InputError(f"tracking.{key}: takes up to 128 characters, none of / \\ # ? % :, got {name!r}")

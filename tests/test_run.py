@@ -19,6 +19,7 @@ from PIL import Image
 from hypo.run_directory import load_model, load_test_data
 from hypo.tracking import close
 
+CONF = Path(__file__).parent.parent / "conf"
 SHORT = ("recipe.epochs=2", "recipe.train_limit=120", "evaluation.test_limit=100", "tracking=disabled")
 
 
@@ -112,6 +113,16 @@ def test_help_names_groups_keys_and_examples(run) -> None:
         assert text in typed.out
 
 
+def test_help_names_every_launcher_and_says_what_it_is(run) -> None:
+    lines = run("--help").out.splitlines()
+    assert any("hydra/launcher=" in line for line in lines)
+    for name in (path.stem for path in (CONF / "hydra" / "launcher").glob("*.yaml")):
+        (line,) = (line for line in lines if line.split()[:1] == [name])
+        assert len(line.split()) > 4
+    (line,) = (line for line in lines if "What these take:" in line)
+    assert "partition: null" in run(*line.partition("hypo.run")[2].split()).out
+
+
 @pytest.mark.parametrize(
     ("argument", "parts"),
     [
@@ -143,8 +154,8 @@ def test_help_names_groups_keys_and_examples(run) -> None:
         ("evaluation.test_limit=0", ("error: evaluation.test_limit:", ">= 1", "0")),
         ("training_attack.steps=0", ("error: training_attack.steps:", ">= 1", "0")),
         ("training_attack.start=foo", ("error: training_attack.start:", "uniform", "'foo'")),
-        ("recipe=null", ("a config group takes the name of one option, not null",)),
-        ("=5", ("a config group takes the name of one option",)),
+        ("recipe=null", ("recipe: takes the name of one option, got null",)),
+        ("=5", ("=5: takes key=value",)),
         ("device=xyz", ("device", "cpu", "'xyz'")),
         ("device=cuda:99", ("device", "cuda:99")),
         ("dataset=mnist", ("dataset.root", "MNIST", "dataset.download=true")),

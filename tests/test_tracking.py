@@ -18,7 +18,7 @@ from hypo.tracking import Tracking
 
 
 def test_another_mode_is_refused() -> None:
-    with pytest.raises(InputError, match="tracking takes offline, online, disabled; got 'on'"):
+    with pytest.raises(InputError, match=r"^tracking\.mode: takes one of offline, online, disabled, got 'on'$"):
         Tracking("on")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -88,11 +87,8 @@ def _tradeoff(x: str, y: str, defenses: Sequence[str], largest_lambda: float) ->
         ),
     ]
     if not over_lambda:
-        # Neighbouring methods have their labels on either side, so that fewer of them meet.
-        right, left = (means.mark_text(align="left", dx=7, dy=-7), means.mark_text(align="right", dx=-7, dy=9))
-        for text, ours in ((right, defenses[::2]), (left, defenses[1::2])):
-            chosen = text.transform_filter(f"indexof({json.dumps(ours)}, datum.defense) >= 0")
-            layers.append(chosen.encode(at_x, at_y, color, text="lambda:N"))
+        # On their points; static/labels.js moves them off, since only the page knows how large it draws the chart.
+        layers.append(means.mark_text(baseline="middle").encode(at_x, at_y, color, text="lambda:N"))
     return alt.layer(*layers).add_params(experiment).properties(width="container", height=_HEIGHT)
 
 

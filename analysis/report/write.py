@@ -44,7 +44,7 @@ def write_report(frame: pandas.DataFrame, folder: Path) -> Path:
     write_whole(folder / "assets" / "vega.js", _vega().encode())
     write_whole(folder / "assets" / "charts.js", specs.encode())
     write_whole(folder / "assets" / "common.js", f"const COMMON = {json.dumps(common)};\n".encode())
-    for name in ("report.css", "report.js"):
+    for name in ("report.css", "labels.js", "report.js"):
         write_whole(folder / "assets" / name, (_HERE / "static" / name).read_bytes())
     for run, page in zip(found.runs, pages, strict=True):
         path = folder / run["page"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from hypo import checks
-from hypo.datasets.images import ImageData
+from hypo.datasets.images import ImageData, Known
 from hypo.datasets.torchvision_files import read_splits
 
 FILES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta")
@@ -23,6 +24,8 @@ class Cifar10:
         root: the folder that holds `cifar-10-batches-py/data_batch_1` and its companions.
         download: whether to fetch what is missing.
     """
+
+    known: ClassVar[Known] = ((3, 32, 32), len(CLASSES))
 
     root: str = field(default="data", metadata={"identity": False})
     download: bool = field(default=False, metadata={"identity": False})

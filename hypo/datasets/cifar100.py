@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from hypo import checks
-from hypo.datasets.images import ImageData
+from hypo.datasets.images import ImageData, Known
 from hypo.datasets.torchvision_files import read_splits
 
 FILES = ("train", "test", "meta")
@@ -38,6 +39,8 @@ class Cifar100:
         root: the folder that holds `cifar-100-python/train` and its companions.
         download: whether to fetch what is missing.
     """
+
+    known: ClassVar[Known] = ((3, 32, 32), len(CLASSES))
 
     root: str = field(default="data", metadata={"identity": False})
     download: bool = field(default=False, metadata={"identity": False})

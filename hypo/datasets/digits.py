@@ -8,7 +8,7 @@ from importlib.metadata import distribution
 import numpy as np
 
 from hypo import checks
-from hypo.datasets.images import ImageData, split_from_rows
+from hypo.datasets.images import ImageData, Known, split_from_rows
 
 SPLIT_SEED = 0
 """Decides which images train and which test; a constant, so that all runs test on the same images."""
@@ -33,6 +33,11 @@ class Digits:
 
     def __post_init__(self) -> None:
         checks.integer("scale", self.scale, at_least=1)
+
+    @property
+    def known(self) -> Known:
+        """As all data sets that are the same everywhere."""
+        return (1, 8 * self.scale, 8 * self.scale), 10
 
     def load(self) -> ImageData:
         """The digits; (examples, 1, 8·scale, 8·scale)."""

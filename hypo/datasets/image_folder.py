@@ -83,6 +83,8 @@ def _list_splits(root: Path, train: str, test: str) -> tuple[dict[str, list[str]
             f"dataset.root: takes a folder of images laid out as {train}/class/file, but there is no {root}"
         )
     for key, name in (("dataset.train", train), ("dataset.test", test)):
+        if not name:  # would be `root` itself, with the splits for classes
+            raise InputError(f"{key}: takes the name of a folder in dataset.root, got ''")
         if not (root / name).is_dir():
             raise InputError(f"{key}: takes the name of a folder in dataset.root, but there is no {root / name}")
     of_train, of_test = list_classes(root / train), list_classes(root / test)

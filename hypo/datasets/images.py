@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -85,12 +85,17 @@ class ImageData:
         return channels, height, width
 
 
+Known: TypeAlias = tuple[tuple[int, int, int], int]
+"""(channels, height, width) of one image, and the number of classes."""
+
+
 class Dataset(Hashable, Protocol):
     """What a data set's frozen dataclass offers.
 
     A field that cannot change a result (where the files lie, whether to download them) is declared with
     `field(metadata={"identity": False})`. A data set whose files are the user's own adds a method
-    `fingerprint() -> str`, so that two folders with other contents are two data sets.
+    `fingerprint() -> str`, so that two folders with other contents are two data sets. One that is the same
+    everywhere declares `known: Known`, so that its runs can be planned on a machine that does not have its files.
     """
 
     def load(self) -> ImageData:

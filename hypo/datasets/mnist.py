@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from hypo import checks
-from hypo.datasets.images import ImageData
+from hypo.datasets.images import ImageData, Known
 from hypo.datasets.torchvision_files import read_splits
 
 FILES = (
@@ -27,6 +28,8 @@ class Mnist:
         root: the folder that holds `MNIST/raw/train-images-idx3-ubyte` and its three companions.
         download: whether to fetch what is missing.
     """
+
+    known: ClassVar[Known] = ((1, 28, 28), 10)
 
     root: str = field(default="data", metadata={"identity": False})
     download: bool = field(default=False, metadata={"identity": False})

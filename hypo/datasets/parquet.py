@@ -95,6 +95,8 @@ class _Table:
 
 
 def _matching(root: Path, key: str, pattern: str) -> list[str]:
+    if not root.is_dir():
+        raise InputError(f"dataset.root: takes a folder of parquet files, but there is no {root}")
     found = sorted(glob.glob(pattern, root_dir=root, recursive=True))
     if not found:
         raise InputError(f"dataset.{key}: takes a pattern of parquet files, but {root / pattern} matches none")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from hypo import checks
-from hypo.datasets.images import ImageData
+from hypo.datasets.images import ImageData, Known
 from hypo.datasets.torchvision_files import read_splits
 
 FILES = ("train_32x32.mat", "test_32x32.mat")
@@ -22,6 +23,8 @@ class Svhn:
         root: the folder that holds `train_32x32.mat` and `test_32x32.mat`.
         download: whether to fetch what is missing.
     """
+
+    known: ClassVar[Known] = ((3, 32, 32), 10)
 
     root: str = field(default="data", metadata={"identity": False})
     download: bool = field(default=False, metadata={"identity": False})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from hypo import checks
 from hypo.datasets import decoded
 from hypo.datasets.image_files import decode
-from hypo.datasets.images import ImageData
+from hypo.datasets.images import ImageData, Known
 from hypo.errors import InputError
 
 FOLDER = "tiny-imagenet-200"
@@ -27,6 +28,8 @@ class TinyImagenet:
         root: the folder that holds `tiny-imagenet-200`, unpacked.
         cache: the folder for cache files; None takes one inside of it, or the user's own.
     """
+
+    known: ClassVar[Known] = ((3, SIZE, SIZE), 200)
 
     root: str = field(default="data", metadata={"identity": False})
     cache: str | None = field(default=None, metadata={"identity": False})

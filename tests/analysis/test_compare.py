@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,29 @@ def test_without_a_spread_there_is_no_test(outputs: Path, make_run: MakeRun, see
     assert math.isnan(difference.p)
     assert math.isnan(difference.low)
     assert said in difference.sentence
+
+
+def test_what_one_seed_does_not_tell_is_said_once(
+    outputs: Path, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for defense, lambda_, epsilon in product(HIDDEN, (1, 5, 10), (0.1, 0.2)):
+        make_run(outputs, defense, lambda_, epsilon=epsilon)
+    for form in ("md", "latex"):
+        assert main(["compare", "thrm", "trades", str(outputs), "--format", form]) == 0
+        text = capsys.readouterr().out
+        assert text.count("how another training would come out") == 1
+        assert text.count("; one seed.") == 2 * 3 * 5
+    assert main(["compare", "thrm", "trades", str(outputs), "--format", "json"]) == 0
+    for record in json.loads(capsys.readouterr().out):  # each of which may be read by itself
+        assert record["sentence"].endswith(
+            "; one seed, which says nothing of how another training would come out."
+        )
+    for defense in HIDDEN:
+        for seed in (1, 2):
+            make_run(outputs, defense, 5, seed)
+    frame = collect(outputs)
+    assert "another training" in markdown(compare(frame, "thrm", "trades"))
+    assert "another training" not in markdown(compare(frame[frame["seed"] > 0], "thrm", "trades"))
 
 
 def test_single_examples_are_compared_seed_by_seed(outputs: Path, make_run: MakeRun) -> None:

@@ -10,10 +10,12 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from itertools import combinations, product
 from pathlib import Path
 
 import pytest
 from fake_report import make_outputs
+from fake_runs import make_run
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -185,6 +187,61 @@ def test_it_follows_the_dark_mode(browser: webdriver.Chrome) -> None:
         colors.append((ground, label))
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     assert colors == [("rgba(255, 255, 255, 1)", "#1b1b1b"), ("rgba(22, 22, 22, 1)", "#e8e8e8")]
+
+
+def boxes(browser: webdriver.Chrome, chart: str) -> list[tuple[str, dict[str, float], float]]:
+    """Of every λ in a chart its text, its box, and how far its middle is from the nearest point."""
+    return browser.execute_script(  # type: ignore[no-any-return]
+        """
+        const all = (marks) => [...document.querySelectorAll(`#${arguments[0]} ${marks}`)];
+        const points = all(".mark-symbol.role-mark path").map((point) => point.getBoundingClientRect());
+        return all(".mark-text.role-mark text").filter((text) => text.textContent).map((text) => {
+          const box = text.getBoundingClientRect();
+          const away = ({ x, y, width, height }) =>
+            Math.hypot(x + width / 2 - box.x - box.width / 2, y + height / 2 - box.y - box.height / 2);
+          return [text.textContent, box.toJSON(), Math.min(...points.map(away))];
+        });
+        """,
+        chart,
+    )
+
+
+def meeting(browser: webdriver.Chrome, chart: str, labels: int) -> list[tuple[str, str]]:
+    """The pairs of labels that overlap; each of the `labels` has to be beside a point, not on it."""
+    found = boxes(browser, chart)
+    assert len(found) == labels
+    assert all(8 < away < 60 for _, _, away in found)
+    return [
+        (one, other)
+        for (one, here, _), (other, there, _) in combinations(found, 2)
+        if here["left"] < there["right"] and there["left"] < here["right"]
+        if here["top"] < there["bottom"] and there["top"] < here["bottom"]
+    ]
+
+
+def test_no_two_labels_meet(started: webdriver.Chrome, tmp_path: Path) -> None:
+    """The paper's grid of λ for two methods at the same places, two λ at one of them; then all crowded in a corner."""
+    outputs = tmp_path / "outputs"
+    for defense, (at, lambda_) in product(("thrm", "trades"), enumerate((0, 1, 5, 10, 20, 40, 60, 80, 100))):
+        where = 8 if lambda_ == 60 else at  # as the λ of 100
+        natural, hidden = 0.04 + 0.004 * where, 0.9 - 0.02 * where
+        make_run(outputs, defense, lambda_, R_nat=natural, R_hyp_minus=hidden, R_adv_plus=0.5 - 0.01 * where)
+        crowded = {"R_nat": 0.1 + 0.0001 * at, "R_hyp_minus": 0.5, "R_adv_plus": 0.5}
+        make_run(outputs, defense, lambda_, epsilon=0.2, **crowded)
+    make_run(outputs, "standard", None, epsilon=0.2, R_nat=0.4, R_hyp_minus=0.9, R_adv_plus=0.9)
+    main(["report", str(outputs), "-o", str(tmp_path / "report")])
+    size = started.get_window_size()
+    try:
+        go(started, (tmp_path / "report" / "index.html").as_uri())
+        for epsilon, (width, height) in product(("0.1", "0.2"), ((1200, 1300), (700, 900), (1500, 1300))):
+            Select(started.find_element(By.NAME, "epsilon")).select_by_value(epsilon)
+            started.set_window_size(width, height)
+            time.sleep(0.5)
+            for chart in ("tradeoff", "adversarial"):
+                assert meeting(started, chart, 18) == [], (epsilon, width, chart)
+    finally:
+        started.set_window_size(size["width"], size["height"])
+    assert started.get_log("browser") == []
 
 
 def test_the_picture_in_the_readme(started: webdriver.Chrome, tmp_path: Path) -> None:

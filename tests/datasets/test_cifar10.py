@@ -62,6 +62,7 @@ def refusal(dataset: Cifar10) -> str:
 def test_official_layout(root):
     data = Cifar10(root=str(root)).load()
     assert data.shape == (3, 32, 32)
+    assert (data.shape, len(data.classes)) == Cifar10.known
     assert data.train.labels.tolist() == [0, 9, 1, 8, 2, 7, 3, 6, 4, 5]
     assert data.test.labels.tolist() == [5, 4]
     # A row holds 1,024 red values, then the green, then the blue ones.

@@ -41,6 +41,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_official_layout(root: Path) -> None:
     data = Cifar100(str(root)).load()
     assert data.shape == (3, 32, 32)
+    assert (data.shape, len(data.classes)) == Cifar100.known
     assert (data.train.labels.tolist(), data.test.labels.tolist()) == ([99, 0, 7], [5, 42])
     pixels = np.random.default_rng(3).integers(0, 256, (3, 3072)).astype(np.uint8)
     assert data.train.images[2].flatten().tolist() == pixels[2].tolist()

@@ -42,6 +42,8 @@ def test_the_split_never_changes():
 def test_a_scale_repeats_every_pixel():
     plain, larger = Digits().load(), Digits(scale=4).load()
     assert larger.shape == (1, 32, 32)
+    for data, digits in ((plain, Digits()), (larger, Digits(scale=4))):
+        assert (data.shape, len(data.classes)) == digits.known
     assert torch.equal(larger.train.images[..., ::4, ::4], plain.train.images)
     assert torch.equal(larger.test.images[..., 3::4, 2::4], plain.test.images)
     with pytest.raises(InputError, match=r"^scale: takes a whole number >= 1, got 0"):

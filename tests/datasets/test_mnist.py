@@ -44,6 +44,7 @@ def refusal(dataset: Mnist) -> str:
 def test_official_layout(root):
     data = Mnist(root=str(root)).load()
     assert data.shape == (1, 28, 28)
+    assert (data.shape, len(data.classes)) == Mnist.known
     assert data.train.labels.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
     assert data.test.labels.tolist() == [0, 1, 2, 3, 4]
     first = np.random.default_rng(0).integers(0, 256, (12, 28, 28))[0]

@@ -32,6 +32,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_official_layout(root: Path) -> None:
     data = Svhn(str(root)).load()
     assert data.shape == (3, 32, 32)
+    assert (data.shape, len(data.classes)) == Svhn.known
     assert (data.train.labels.tolist(), data.test.labels.tolist()) == (
         [1, 0, 9],
         [0, 2],

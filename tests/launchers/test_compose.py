@@ -12,15 +12,17 @@ from typing import Any
 import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from hydra_plugins.hypo_launchers._compose import Composer
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from hypo import resolvers
+from hypo import options, resolvers
 from hypo.config import job_from_config
+from hypo.errors import InputError
 from hypo.explain import explain
 from hypo.job import Job
 
@@ -43,9 +45,13 @@ def master(loader: Any) -> DictConfig:
 
 
 def wholly(loader: Any, master: DictConfig, cell: Sequence[str]) -> Job:
-    """The job of a cell, with everything composed anew for it."""
+    """The job of a cell, with everything composed anew for it, as it is when it is the whole command."""
+    options.check(OverridesParser.create().parse_overrides(list(cell)), options.groups_below(CONF))
     config = loader.load_sweep_config(master, list(cell))
-    return job_from_config(config, config.hydra.runtime.choices, config.hydra.overrides.task)
+    of_hydra = config.hydra
+    with open_dict(config):
+        del config["hydra"]
+    return job_from_config(config, of_hydra.runtime.choices, of_hydra.overrides.task)
 
 
 GRID: dict[str, list[list[str]]] = {
@@ -74,8 +80,8 @@ GRID: dict[str, list[list[str]]] = {
 def test_every_cell_of_a_grid_is_the_job_that_it_would_be_by_itself(loader: Any, master: DictConfig) -> None:
     composer = Composer(loader, master)
     run_ids = set()
-    for number, (options, values) in enumerate(product(GRID["options"], GRID["values"])):
-        cell = [*options, *values] if number % 2 else [*values, *options]
+    for number, (chosen, values) in enumerate(product(GRID["options"], GRID["values"])):
+        cell = [*chosen, *values] if number % 2 else [*values, *chosen]
         job, expected = composer.job(cell), wholly(loader, master, cell)
         # Composed wholly, a reference is followed in the command as well.
         assert job == (replace(expected, command=job.command) if "${" in str(cell) else expected)
@@ -134,7 +140,9 @@ def test_a_wrong_cell_is_refused_in_the_same_words(loader: Any, master: DictConf
 
 
 def test_a_reference_that_leads_nowhere_is_refused_with_its_setting(loader: Any, master: DictConfig) -> None:
-    with pytest.raises(OmegaConfBaseException, match=r"'nowhere' not found\s+full_key: recipe\.epochs"):
+    with pytest.raises(
+        InputError, match=r"^recipe\.epochs: takes .*, got \$\{nowhere\} \(.*'nowhere' not found\)$"
+    ):
         Composer(loader, master).job(["recipe.epochs=${nowhere}"])
 
 

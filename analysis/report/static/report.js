@@ -52,13 +52,21 @@ async function draw() {
     views.push(view);
     await update(view);
     reachable(place);
+    resized.observe(place);
   }
   document.documentElement.dataset.drawn = "yes";
 }
 
 async function update(view) {
-  if (DATA.charts) await view.signal("experiment", experiment).runAsync();
+  if (!DATA.charts) return;
+  await view.signal("experiment", experiment).runAsync();
+  placeLabels(view.container());
 }
+
+// With the window a chart is drawn in another size, once what listens to that has had its turn.
+const resized = new ResizeObserver((changes) => {
+  setTimeout(() => changes.forEach(({ target }) => placeLabels(target)));
+});
 
 // Points can be reached with the tab key: focus shows what hovering shows, Enter does what a click does.
 function reachable(place) {

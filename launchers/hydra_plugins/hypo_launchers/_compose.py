@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, base, grammar_parser, open_dict
 
+from hypo import options
 from hypo.config import job_from_config
 from hypo.job import Job
 
@@ -35,6 +36,7 @@ class Composer:
     def job(self, cell: Sequence[str]) -> Job:
         """The job of one cell; InputError, or an error of Hydra's, when it is wrong."""
         overrides = self._parser.parse_overrides(list(cell))
+        options.check(overrides, self._loader.repository.group_exists)
         values = [override for override in overrides if self._sets_a_value(override)]
         choosing = tuple(override.input_line or "" for override in overrides if override not in values)
         if choosing not in self._composed:

@@ -164,28 +164,31 @@ def read(settings: Mapping[str, Any]) -> SlurmSettings:
     if plain.max_num_timeout is not None:
         checks.integer(f"{_KEY}.max_num_timeout", plain.max_num_timeout, at_least=0)
     resources = _resources({key: value for key, value in settings.items() if key in names}, _KEY)
-    rules = settings.get("rules") or []
+    rules = [] if settings.get("rules") is None else settings["rules"]
     if not isinstance(rules, list):
-        raise InputError(f"{_KEY}.rules: takes a list of rules, got {rules}")
+        raise InputError(f"{_KEY}.rules: takes a list of rules, got {checks.shown(rules)}")
     return replace(
         plain,
         resources=resources,
-        additional=_additional(settings.get("additional_parameters") or {}),
+        additional=_additional(settings.get("additional_parameters")),
         rules=[_rule(rule, f"{_KEY}.rules[{number}]", resources) for number, rule in enumerate(rules)],
     )
 
 
 def _resources(settings: Mapping[str, Any], key: str) -> Resources:
-    name = str(settings.get("name", Resources.name))  # elsewhere the name of an option, which `build` leaves out
+    given = settings.get("name", Resources.name)  # elsewhere the name of an option, which `build` leaves out
+    name = str(given) if isinstance(given, (str, int)) and not isinstance(given, bool) else ""
     if not re.fullmatch(r"[\w.+-]+", name):
-        raise InputError(f"{key}.name: takes letters, digits and . _ + -, got {name!r}")
+        raise InputError(f"{key}.name: takes letters, digits and . _ + -, got {checks.shown(given)}")
     return replace(build(settings, key, Resources), name=name)
 
 
 def _additional(options: Any) -> dict[str, Any]:
     key = f"{_KEY}.additional_parameters"
+    if options is None:
+        return {}
     if not isinstance(options, Mapping):
-        raise InputError(f"{key}: takes a mapping of sbatch's options, got {options}")
+        raise InputError(f"{key}: takes a mapping of sbatch's options, got {checks.shown(options)}")
     for name, value in options.items():
         if str(name).replace("_", "-") in _SET_BY_US:
             raise InputError(f"{key}.{name}: is set by the launcher, takes other options of sbatch's; got {value}")

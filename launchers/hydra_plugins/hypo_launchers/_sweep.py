@@ -99,8 +99,11 @@ def has_failed(job: Job) -> bool:
     return run_status.read(job.directory.path).get("state") == "failed"
 
 
-def compose(loader: Any, master: DictConfig, grid: Sequence[Sequence[str]]) -> Sweep:
+def compose(loader: Any, master: DictConfig, grid: Sequence[Sequence[str]], *, here: bool = True) -> Sweep:
     """Compose and check every job of a sweep, before any of them starts.
+
+    Args:
+        here: whether they are to run on this machine, where their data have to be, or are only planned here.
 
     Raises:
         InputError: for the first cell that is wrong, naming the setting and the cell.
@@ -114,7 +117,7 @@ def compose(loader: Any, master: DictConfig, grid: Sequence[Sequence[str]]) -> S
             job = composer.job(overrides)
             for planned in _with_prerequisites(job):
                 if planned.run_id not in distinct:
-                    planned.experiment.check()
+                    planned.experiment.check(here)
                     distinct[planned.run_id] = planned
         except InputError as error:
             raise InputError(f"{error} (in the job {' '.join(overrides)})") from None

@@ -77,8 +77,11 @@ class LocalLauncher(Launcher):
         there = torch.cuda.device_count()
         per_gpu = checks.integer("hydra.launcher.runs_per_gpu", self._runs_per_gpu, at_least=1)
         gpus = range(there) if self._gpus is None else self._gpus
-        if any(gpu not in range(there) for gpu in gpus):
-            raise InputError(f"hydra.launcher.gpus: takes indices below {there}, got {list(gpus)}")
+        listed = isinstance(gpus, Sequence) and not isinstance(gpus, str)
+        if not listed or any(gpu not in range(there) for gpu in gpus):
+            raise InputError(
+                f"hydra.launcher.gpus: takes indices below {there}, such as [0], got {checks.shown(gpus)}"
+            )
         cores = os.cpu_count() or 1
         slots = len(gpus) * per_gpu or cores
         workers = (

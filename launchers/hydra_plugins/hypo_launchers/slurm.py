@@ -34,5 +34,6 @@ class SlurmLauncher(Launcher):
 
         plain: Any = OmegaConf.to_container(OmegaConf.create(self._settings), resolve=True)
         settings = read(plain)
-        report = launch(compose(self._loader, self._config, job_overrides), settings)
+        # A login node need not see the data: on the node, a job that does not find them says so in one line.
+        report = launch(compose(self._loader, self._config, job_overrides, here=False), settings)
         return report.returns(job_overrides)
