@@ -68,7 +68,11 @@ def test_what_no_run_has_is_refused_in_a_line_with_what_there_is(
 
 @pytest.mark.parametrize("part", [name for name in PARTS if name not in ("examples", "samples")])
 def test_every_part_that_reads_runs_takes_it(mixed: Path, part: str, capsys: pytest.CaptureFixture[str]) -> None:
-    needed = {"compare": ["thrm", "trades"], "figure": ["tao2022/figure4"], "wandb": ["--project", "me/hypo", "--dry-run"]}
+    needed = {
+        "compare": ["thrm", "trades"],
+        "figure": ["tao2022/figure4"],
+        "wandb": ["--project", "me/hypo", "--dry-run"],
+    }
     before = needed.get(part, [])
     assert main([part, *before, str(mixed), "--only", "defense=pgd_at"]) == 2
     assert "--only defense=pgd_at: no run has that" in capsys.readouterr().err
