@@ -59,9 +59,9 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
         group, name = setting.split(".")
         if plain[group].get(name, plain[key]) != plain[key]:
             raise InputError(f"{setting}: is set through {key}; set {key}=... instead")
-    # Here they have the names that they are set by.
-    build(plain["training_attack"], "training_attack", ProjectedGradient)
-    build(plain["crafter"], "crafter")
+    # In this order, so that a wrong value is refused under the name that it is set by.
+    for key in ("arch", "recipe", "training_attack", "crafter"):
+        build(plain[key], key, ProjectedGradient if key == "training_attack" else None)
     components = {group: build(plain[group], group) for group in GROUPS}
     names = {group: choices[group] for group in GROUPS}
     if not getattr(components["training_data"], "trains", True):

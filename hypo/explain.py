@@ -14,6 +14,9 @@ from hypo.identity import GROUPS
 KEYS = (*GROUPS, "crafter", "tracking", "lambda", "epsilon", "seed", "authors_code", "device", "output_dir")
 """What can be set at the top."""
 
+SET_THROUGH = {"defense.attack": "training_attack", "training_data.crafter": "crafter", "crafter.arch": "arch"}
+"""Groups of settings that stand in another place, and where; the last where both are the same."""
+
 
 def is_understood(error: Exception) -> bool:
     """Whether it is the user's to mend; any other ValueError is a defect, and its traceback worth seeing."""
@@ -63,9 +66,12 @@ def _takes(key: str, error: BaseException) -> str:
     while beside is not None and getattr(beside, "parent_node", None) is None:
         beside = beside.__cause__
     known = [str(name) for name in getattr(beside, "parent_node", None) or () if name != "_target_"]
-    if "." not in key or not known:  # none, for a group of settings that is set in another place
-        return "python -m hypo.run --cfg job lists them"
-    return f"{key.rpartition('.')[0]} takes {', '.join(known)}"
+    group, _, name = key.rpartition(".")
+    if group and known:
+        return f"{group} takes {', '.join(known)}"
+    if group in SET_THROUGH:
+        return f"set {SET_THROUGH[group]}.{name} instead"
+    return "python -m hypo.run --cfg job lists them"
 
 
 def _meant(key: str) -> str:

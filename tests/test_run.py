@@ -145,7 +145,7 @@ def test_help_names_every_launcher_and_says_what_it_is(run) -> None:
         ("tracking=foo", ("tracking", "disabled, offline, online", "'foo'")),
         ("epsilom=3", ("epsilom", "did you mean epsilon?")),
         ("recipe.foo=3", ("recipe.foo", "no such setting")),
-        ("defense.attack.steps=2", ("defense.attack.steps: no such setting; python -m hypo.run --cfg job",)),
+        ("defense.attack.steps=2", ("defense.attack.steps: no such setting; set training_attack.steps instead",)),
         ("tracking.project=a/b", ("tracking.project", "up to 128 characters", "'a/b'")),
         ("recipe.epochs=0", ("recipe.epochs", ">= 1", "0")),
         ("recipe.precision=float16", ("recipe.precision", "float32, bfloat16", "'float16'")),

@@ -23,7 +23,7 @@ def he_initialised(
     Args:
         mode: which fan.
     """
-    checks.choice("arch.initialisation", initialisation, ("torchvision", "authors_code"))
+    checks.choice("initialisation", initialisation, ("torchvision", "authors_code"))
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="relu")

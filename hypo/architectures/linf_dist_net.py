@@ -49,15 +49,15 @@ class LinfDistNet:
     input_std: float | None = None
 
     def __post_init__(self) -> None:
-        hidden = tuple(checks.integer("arch.hidden", width, at_least=1) for width in self.hidden)
+        hidden = tuple(checks.integer("hidden", width, at_least=1) for width in self.hidden)
         object.__setattr__(self, "hidden", hidden)
         for name in ("p_start", "p_end", "surrogate_p"):
-            checks.number(f"arch.{name}", getattr(self, name), at_least=1)
+            checks.number(f"{name}", getattr(self, name), at_least=1)
         if self.input_std is not None:
-            checks.number("arch.input_std", self.input_std, above=0)
+            checks.number("input_std", self.input_std, above=0)
         if not 0 <= self.hold < self.infinite_from <= 1:
             got = f"{self.hold} and {self.infinite_from}"
-            raise InputError(f"arch.hold: takes a share of the training below arch.infinite_from, got {got}")
+            raise InputError(f"hold: takes a share of the training below arch.infinite_from, got {got}")
 
     def build(self, shape: tuple[int, int, int], classes: int) -> nn.Module:
         """The network for images of `shape` (channels, height, width)."""

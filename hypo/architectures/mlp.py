@@ -28,9 +28,9 @@ class Mlp:
     relu: Literal["every", "first"] = "every"
 
     def __post_init__(self) -> None:
-        hidden = tuple(checks.integer("arch.hidden", width, at_least=1) for width in self.hidden)
+        hidden = tuple(checks.integer("hidden", width, at_least=1) for width in self.hidden)
         object.__setattr__(self, "hidden", hidden)
-        checks.choice("arch.relu", self.relu, ("every", "first"))
+        checks.choice("relu", self.relu, ("every", "first"))
 
     def build(self, shape: tuple[int, int, int], classes: int) -> nn.Module:
         """The network for images of `shape` (channels, height, width)."""

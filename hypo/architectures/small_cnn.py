@@ -24,9 +24,9 @@ class SmallCnn:
     hidden: int = 64
 
     def __post_init__(self) -> None:
-        channels = tuple(checks.integer("arch.channels", width, at_least=1) for width in self.channels)
+        channels = tuple(checks.integer("channels", width, at_least=1) for width in self.channels)
         object.__setattr__(self, "channels", channels)
-        object.__setattr__(self, "hidden", checks.integer("arch.hidden", self.hidden, at_least=1))
+        object.__setattr__(self, "hidden", checks.integer("hidden", self.hidden, at_least=1))
 
     def build(self, shape: tuple[int, int, int], classes: int) -> nn.Module:
         """The network for images of `shape` (channels, height, width).

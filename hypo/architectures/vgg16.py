@@ -33,7 +33,7 @@ class Vgg16:
     initialisation: Initialisation = field(default="torchvision", metadata={"implied": "torchvision"})
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "width", checks.integer("arch.width", self.width, at_least=1))
+        object.__setattr__(self, "width", checks.integer("width", self.width, at_least=1))
 
     def build(self, shape: tuple[int, int, int], classes: int) -> nn.Module:
         """The network for images of `shape` (channels, height, width).

@@ -33,11 +33,11 @@ class WideResnet:
     initialisation: Initialisation = field(default="torchvision", metadata={"implied": "torchvision"})
 
     def __post_init__(self) -> None:
-        depth = checks.integer("arch.depth", self.depth, at_least=10)
+        depth = checks.integer("depth", self.depth, at_least=10)
         if (depth - 4) % 6:
-            raise InputError(f"arch.depth: takes 6n + 4, such as 10, 16 or 28, got {depth}")
+            raise InputError(f"depth: takes 6n + 4, such as 10, 16 or 28, got {depth}")
         object.__setattr__(self, "depth", depth)
-        object.__setattr__(self, "width", checks.integer("arch.width", self.width, at_least=1))
+        object.__setattr__(self, "width", checks.integer("width", self.width, at_least=1))
 
     def build(self, shape: tuple[int, int, int], classes: int) -> nn.Module:
         """The network for images of `shape` (channels, height, width).

@@ -220,7 +220,7 @@ def meeting(browser: webdriver.Chrome, chart: str, labels: int) -> list[tuple[st
 
 
 def test_no_two_labels_meet(started: webdriver.Chrome, tmp_path: Path) -> None:
-    """The paper's λ for two methods at the same places, two λ at one of them; then all crowded in a corner."""
+    """The paper's grid for two methods at the same places, two λ at one of them; then all crowded in a corner."""
     outputs = tmp_path / "outputs"
     for defense, (at, lambda_) in product(("thrm", "trades"), enumerate((0, 1, 5, 10, 20, 40, 60, 80, 100))):
         where = 8 if lambda_ == 60 else at  # as the λ of 100

@@ -219,15 +219,15 @@ def test_shapes_that_do_not_fit(architecture, shape, message):
 @pytest.mark.parametrize(
     ("construct", "message"),
     [
-        (lambda: Mlp(hidden=(8, 0)), "arch.hidden: takes a whole number >= 1, got 0"),
-        (lambda: Mlp(hidden=(2.5,)), "arch.hidden: takes a whole number >= 1, got 2.5"),
-        (lambda: SmallCnn(channels=(-1,)), "arch.channels: takes a whole number >= 1, got -1"),
-        (lambda: SmallCnn(hidden=0), "arch.hidden: takes a whole number >= 1, got 0"),
-        (lambda: Resnet18(width=0), "arch.width: takes a whole number >= 1, got 0"),
-        (lambda: Vgg16(width=0), "arch.width: takes a whole number >= 1, got 0"),
-        (lambda: WideResnet(width=0), "arch.width: takes a whole number >= 1, got 0"),
-        (lambda: WideResnet(depth=29), r"arch.depth: takes 6n \+ 4, such as 10, 16 or 28, got 29"),
-        (lambda: Mlp(relu="none"), "arch.relu: takes one of every, first, got 'none'"),
+        (lambda: Mlp(hidden=(8, 0)), "hidden: takes a whole number >= 1, got 0"),
+        (lambda: Mlp(hidden=(2.5,)), "hidden: takes a whole number >= 1, got 2.5"),
+        (lambda: SmallCnn(channels=(-1,)), "channels: takes a whole number >= 1, got -1"),
+        (lambda: SmallCnn(hidden=0), "hidden: takes a whole number >= 1, got 0"),
+        (lambda: Resnet18(width=0), "width: takes a whole number >= 1, got 0"),
+        (lambda: Vgg16(width=0), "width: takes a whole number >= 1, got 0"),
+        (lambda: WideResnet(width=0), "width: takes a whole number >= 1, got 0"),
+        (lambda: WideResnet(depth=29), r"depth: takes 6n \+ 4, such as 10, 16 or 28, got 29"),
+        (lambda: Mlp(relu="none"), "relu: takes one of every, first, got 'none'"),
     ],
 )
 def test_sizes_that_make_no_network(construct, message):

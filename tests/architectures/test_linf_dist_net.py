@@ -176,11 +176,11 @@ def test_what_is_certified_no_attack_contradicts(digits: ImageData) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"hidden": (0,)}, "arch.hidden: takes a whole number >= 1, got 0"),
-        ({"input_std": 0}, "arch.input_std: takes a number > 0"),
-        ({"p_start": 0.5}, "arch.p_start: takes a number >= 1"),
-        ({"surrogate_p": 0}, "arch.surrogate_p: takes a number >= 1"),
-        ({"hold": 0.95}, "arch.hold: takes a share of the training below arch.infinite_from, got 0.95 and 0.9375"),
+        ({"hidden": (0,)}, "hidden: takes a whole number >= 1, got 0"),
+        ({"input_std": 0}, "input_std: takes a number > 0"),
+        ({"p_start": 0.5}, "p_start: takes a number >= 1"),
+        ({"surrogate_p": 0}, "surrogate_p: takes a number >= 1"),
+        ({"hold": 0.95}, "hold: takes a share of the training below arch.infinite_from, got 0.95 and 0.9375"),
     ],
 )
 def test_settings_are_checked(settings: dict, message: str) -> None:

@@ -52,7 +52,6 @@ async function draw() {
     views.push(view);
     await update(view);
     reachable(place);
-    resized.observe(place);
   }
   document.documentElement.dataset.drawn = "yes";
 }
@@ -61,6 +60,7 @@ async function update(view) {
   if (!DATA.charts) return;
   await view.signal("experiment", experiment).runAsync();
   placeLabels(view.container());
+  resized.observe(view.container());
 }
 
 // With the window a chart is drawn in another size, once what listens to that has had its turn.

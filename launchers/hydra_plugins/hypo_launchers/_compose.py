@@ -36,9 +36,10 @@ class Composer:
     def job(self, cell: Sequence[str]) -> Job:
         """The job of one cell; InputError, or an error of Hydra's, when it is wrong."""
         overrides = self._parser.parse_overrides(list(cell))
-        options.check(overrides, self._loader.repository.group_exists)
         values = [override for override in overrides if self._sets_a_value(override)]
-        choosing = tuple(override.input_line or "" for override in overrides if override not in values)
+        others = [override for override in overrides if override not in values]
+        options.check(others, self._loader.repository.group_exists)
+        choosing = tuple(override.input_line or "" for override in others)
         if choosing not in self._composed:
             self._composed[choosing] = _compose(self._loader, self._master, choosing)
         composed = self._composed[choosing]
