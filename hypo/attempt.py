@@ -103,7 +103,7 @@ def _attempt(
             config=job.record["config"],
         )
         findings = job.experiment.run(directory, _Recorder(directory, mirror, observer), models)
-        directory.save_result(job.run_id, findings)
+        directory.save_result(job.run_id, findings, keep_checkpoint=job.keep_checkpoint)
         if "trained_in" in directory.status():  # whose epochs nobody has told the mirror
             with suppress(KeyError, TypeError, ValueError):  # a broken history costs the mirror, not the run
                 for row in directory.history():

@@ -49,6 +49,7 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
     plain = resolved(config)
     checks.number("lambda", plain["lambda"], at_least=0)
     checks.number("epsilon", plain["epsilon"], above=0)
+    keep = bool(checks.choice("keep_checkpoint", plain["keep_checkpoint"], (True, False)))
     seed = checks.integer("seed", plain["seed"], at_least=0)
     if not isinstance(plain["device"], str):
         raise InputError(f"device: takes text, got {checks.shown(plain['device'])}")
@@ -78,10 +79,17 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
     groups = {group: {"name": names[group], **describe(components[group])} for group in GROUPS}
     return Job(
         experiment=experiment,
-        config={**groups, **labels, "device": experiment.device, "tracking": describe(tracking)},
+        config={
+            **groups,
+            **labels,
+            "device": experiment.device,
+            "tracking": describe(tracking),
+            "keep_checkpoint": keep,
+        },
         command=shlex.join(["python", "-m", "hypo.run", *overrides]),
         runs=Path(str(output_dir)) / "runs",
         tracking=tracking,
+        keep_checkpoint=keep,
     )
 
 

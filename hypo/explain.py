@@ -11,7 +11,18 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 from hypo.errors import InputError
 from hypo.identity import GROUPS
 
-KEYS = (*GROUPS, "crafter", "tracking", "lambda", "epsilon", "seed", "authors_code", "device", "output_dir")
+KEYS = (
+    *GROUPS,
+    "crafter",
+    "tracking",
+    "lambda",
+    "epsilon",
+    "seed",
+    "authors_code",
+    "keep_checkpoint",
+    "device",
+    "output_dir",
+)
 """What can be set at the top."""
 
 SET_THROUGH = {"defense.attack": "training_attack", "training_data.crafter": "crafter", "crafter.arch": "arch"}

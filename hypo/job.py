@@ -27,6 +27,7 @@ class Job:
         config: what config.yaml will hold, without schema, run id and name.
         command: what a user types to run just this.
         runs: the folder that holds the run directories.
+        keep_checkpoint: whether the last checkpoint stays when the run is done.
     """
 
     experiment: Experiment
@@ -34,6 +35,7 @@ class Job:
     command: str
     runs: Path
     tracking: Tracking
+    keep_checkpoint: bool = False
 
     @cached_property
     def run_id(self) -> str:
@@ -118,7 +120,9 @@ class Job:
             return key not in keys and key.partition(".")[0] not in keys
 
         typed = [word for word in shlex.split(self.command) if stays(word)]
-        return Job(experiment, config, shlex.join([*typed, *changed]), self.runs, self.tracking)
+        return Job(
+            experiment, config, shlex.join([*typed, *changed]), self.runs, self.tracking, self.keep_checkpoint
+        )
 
 
 def label(config: Mapping[str, Any]) -> str:
@@ -147,6 +151,7 @@ def from_record(record: Mapping[str, Any], runs: Path) -> Job:
         command=record["command"],
         runs=runs,
         tracking=build(config["tracking"], "tracking"),
+        keep_checkpoint=config.get("keep_checkpoint", False),
     )
     if job.run_id != config["run_id"]:
         raise InputError(

@@ -164,11 +164,12 @@ class RunDirectory:
         """Write hidden.png, mistakes that a false friend hid; see `demonstration.sheet`."""
         self._write("hidden.png", picture, durable=False)
 
-    def save_result(self, run_id: str, findings: Findings) -> None:
-        """Write result.json, which is what makes a run done; so it comes last."""
+    def save_result(self, run_id: str, findings: Findings, *, keep_checkpoint: bool) -> None:
+        """Write result.json, which is what makes a run done; so it comes last, and checkpoints can go."""
         result = {"schema": SCHEMA, "run_id": run_id, **findings.as_json()}
         self._write("result.json", to_json(result))
-        (self.path / "checkpoint.previous.pt").unlink(missing_ok=True)
+        for name in ("checkpoint.previous.pt", *([] if keep_checkpoint else ["checkpoint.pt"])):
+            (self.path / name).unlink(missing_ok=True)
 
     def result(self) -> dict[str, Any] | None:
         """The valid result, or None where there is none; InputError when result.json is broken."""

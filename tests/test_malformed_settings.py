@@ -54,7 +54,14 @@ KEY_TYPES: Mapping[str, Any] = {
     **dict.fromkeys(("lambda", "epsilon", "published_learning_rate", "authors_learning_rate"), float),
     "published_input_std": float,
     **{f"default_epsilon.{norm}": float for norm in ("linf", "l2")},
-    **{"default_epsilon": dict, "seed": int, "authors_code": bool, "output_dir": str, "training_attack": dict},
+    **{
+        "default_epsilon": dict,
+        "seed": int,
+        "authors_code": bool,
+        "keep_checkpoint": bool,
+        "output_dir": str,
+        "training_attack": dict,
+    },
     "device": Literal["auto", "cpu"],
 }
 

@@ -43,7 +43,7 @@ def test_a_run_prints_its_table_and_leaves_its_files(run, tmp_path: Path) -> Non
     assert str(path.relative_to(tmp_path)) in typed.out
     assert "epoch 2 of 2" in typed.out
     assert {file.name for file in path.iterdir()} - {".lock"} == {
-        *("config.yaml", "environment.json", "status.json", "history.csv", "checkpoint.pt"),
+        *("config.yaml", "environment.json", "status.json", "history.csv"),
         *("model.safetensors", "examples.parquet", "hidden.png", "result.json"),
     }
     result = json.loads((path / "result.json").read_text())
@@ -249,8 +249,16 @@ def test_a_broken_run_directory_is_named_and_left_alone(
     assert {name: (path / name).read_bytes() for name in before} == before
 
 
+def test_a_finished_run_keeps_its_checkpoint_where_that_is_asked_for(run, tmp_path: Path) -> None:
+    run(*SHORT, "keep_checkpoint=true")
+    path = the_only_run(tmp_path)
+    assert (path / "checkpoint.pt").stat().st_size > 2 * (path / "model.safetensors").stat().st_size
+    assert not (path / "checkpoint.previous.pt").exists()
+    assert "keep_checkpoint: true" in (path / "config.yaml").read_text()
+
+
 def test_a_checkpoint_cut_short_is_named_and_left_alone(run, tmp_path: Path) -> None:
-    run(*SHORT)
+    run(*SHORT, "keep_checkpoint=true")
     path = the_only_run(tmp_path)
     (path / "result.json").unlink()
     whole = (path / "checkpoint.pt").read_bytes()

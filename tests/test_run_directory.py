@@ -243,7 +243,7 @@ def test_an_output_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None
 
 
 def test_a_result_holds_null_where_there_is_nothing_to_say(directory: RunDirectory) -> None:
-    directory.save_result("id", Findings({"D": Share(4, 4), "R_hyp_minus": Share(0, 0)}))
+    directory.save_result("id", Findings({"D": Share(4, 4), "R_hyp_minus": Share(0, 0)}), keep_checkpoint=False)
     result = directory.result()
     assert result is not None
     assert result["R_hyp_minus"] is None

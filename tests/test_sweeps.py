@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +33,8 @@ def jobs(sweep: str, *arguments: str) -> list[Job]:
     )
 
 
-def wanted(sweep: str, *arguments: str) -> list[Job]:
+@cache
+def wanted(sweep: str, *arguments: str) -> tuple[Job, ...]:
     """The distinct runs that the sweep and what is typed with it ask for."""
     Plugins.instance()  # imports the plugins anew, so that what was imported before would be another class
     from hydra_plugins.hypo_launchers._compose import Composer
@@ -56,7 +58,7 @@ def wanted(sweep: str, *arguments: str) -> list[Job]:
         sweeper.hydra_context = SimpleNamespace(config_loader=loader)  # type: ignore[assignment]
         sweeper.launcher = Composing()  # type: ignore[assignment]
         sweeper.sweep(list(arguments))
-    return list(found.values())
+    return tuple(found.values())
 
 
 def header(sweep: str) -> str:
