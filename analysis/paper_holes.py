@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.beside_paper import beside_paper, readable
@@ -25,7 +27,7 @@ def with_holes(frame: pandas.DataFrame, name: str) -> pandas.DataFrame:
         if lacking and all(run["state"] == "done" for run in fitting):  # others are listed as they are
             setting = " ".join(filter(None, published.setting.values()))
             attacks = f", attacked by {', '.join(lacking)}" if fitting else ""
-            command = f"python -m hypo.run -m +sweeps={name}"
+            command = f"python -m hypo.run -m +sweeps={name}{_output_dir(frame)}"
             hole = {
                 "name": f"{name}: {setting}{attacks}",
                 "state": "missing",
@@ -34,3 +36,10 @@ def with_holes(frame: pandas.DataFrame, name: str) -> pandas.DataFrame:
             }
             holes.append(hole)
     return pandas.concat([frame, pandas.DataFrame(holes, dtype=object)]) if holes else frame
+
+
+def _output_dir(frame: pandas.DataFrame) -> str:
+    """What is to be typed so that new runs come to lie beside those of `frame`."""
+    runs = Path(str(frame["directory"].iloc[0])).parent if len(frame) else Path()
+    usual = runs.name != "runs" or runs.parent == Path("outputs")
+    return "" if usual else f" {shlex.quote(f'output_dir={runs.parent}')}"

@@ -30,6 +30,7 @@ from analysis.files import write_whole
 from analysis.lines import METRICS, SETTINGS
 from analysis.paper_holes import with_holes
 from analysis.pareto import fronts
+from analysis.placement import published_name
 from hypo.errors import InputError
 
 if TYPE_CHECKING:
@@ -142,7 +143,8 @@ def _names(typed: str) -> list[str]:
 def _curves(options: argparse.Namespace) -> pandas.DataFrame:
     frame = _runs(options)
     name = "tradeoff" if (options.x, options.y) == _TRADEOFF else f"{options.y}-against-{options.x}"
-    figure = curves.tradeoff_figure(frame, options.x, options.y, options.paper)
+    paper = None if options.paper is None else published_name(options.paper)  # of a rehearsal what it rehearses
+    figure = curves.tradeoff_figure(frame, options.x, options.y, paper)
     destinations.save_figure(figure, destinations.figure_folder(options), name)
     return frame
 

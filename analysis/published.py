@@ -36,7 +36,9 @@ _REPEATED: Mapping[str, tuple[str, ...]] = {
 _TRAINING_DATA = {"figure3": "quality", "figure5": "poisoning"}
 """Figures that have only the rows of one kind of training data."""
 
-_DATASETS = {"tinyimagenet": "tiny_imagenet"}
+DATASETS = {"cifar10": "cifar10", "svhn": "svhn", "cifar100": "cifar100", "tiny_imagenet": "tinyimagenet"}
+"""The options of the published data sets, in the order of the paper's panels, by what the file calls them."""
+
 _ARCHS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "mlp": ("mlp_tao2022", {}),
     "vgg16": ("vgg16", {"arch.width": "64"}),
@@ -88,7 +90,7 @@ class PublishedRow:
         arch, size = _ARCHS[setting["arch"]]
         return (
             self.has_method(run)
-            and run["dataset"] == _DATASETS.get(setting["dataset"], setting["dataset"])
+            and DATASETS.get(run["dataset"]) == setting["dataset"]
             and run["arch"] == arch
             and all(str(run.get(key)) == value for key, value in size.items())
             and _is(run["epsilon_value"], setting["eps"])

@@ -16,10 +16,20 @@ _NO_SETTING = {"root", "cache", "download", "name", "device", "output_dir", "tra
 _NO_SINGLE_SETTING = {"evaluation.batch", "defense.lambda_", "threat_model.epsilon"}  # λ, ε: own columns
 
 
+_IMPLIED: Mapping[str, Mapping[str, Any]] = {
+    "hypo.recipe.Recipe": {"last_batch": "drop"},
+    "hypo.evaluation.Evaluation": {"surrogate": True},
+    "hypo.architectures.resnet18.Resnet18": {"initialisation": "torchvision"},
+    "hypo.architectures.vgg16.Vgg16": {"initialisation": "torchvision"},
+    "hypo.architectures.wide_resnet.WideResnet": {"initialisation": "torchvision"},
+}
+"""What runs from before there was a setting had, by the class that has it now."""
+
+
 def setting_columns(config: Mapping[str, Any]) -> dict[str, Any]:
     """What a config sets, as the columns of `collect` from `dataset` to the single settings."""
     # A config of another schema is read as far as it goes: the run is a hole, and this is where it belongs.
-    groups = {key: value for key, value in config.items() if isinstance(value, dict)}
+    groups = {key: _complete(value) for key, value in config.items() if isinstance(value, dict)}
     chosen = {key: one_line(groups.get(key, {}).get("name")) for key in ("dataset", "training_data", "arch")}
     defense = dict(_leaves("defense", groups.get("defense", {})))
     others = dict(
@@ -47,6 +57,11 @@ def setting_columns(config: Mapping[str, Any]) -> dict[str, Any]:
         **others,
         **defense,
     }
+
+
+def _complete(group: dict[str, Any]) -> dict[str, Any]:
+    """A group of settings with those that it lacks because it is older than they are."""
+    return {**_IMPLIED.get(str(group.get("_target_")), {}), **group}
 
 
 def _leaves(prefix: str, value: object) -> Iterator[tuple[str, object]]:

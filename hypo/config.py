@@ -76,7 +76,7 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
         "seed": seed,
     }
     tracking = build(plain["tracking"], "tracking")
-    groups = {group: {"name": names[group], **describe(components[group])} for group in GROUPS}
+    groups = {group: {"name": names[group], **describe(getattr(experiment, group))} for group in GROUPS}
     return Job(
         experiment=experiment,
         config={

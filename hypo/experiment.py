@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from statistics import fmean
 from typing import Any, Protocol
@@ -73,6 +73,8 @@ class Experiment:
         checks.integer("seed", self.seed, at_least=0)
         if trains(self) == isinstance(self.defense, NoDefense):
             raise InputError("defense: none goes with training_data=naive, and training_data=naive with no other")
+        if not hasattr(self.arch, "surrogate_p"):  # its only gradient is its own, and one run is not to be two
+            object.__setattr__(self, "evaluation", replace(self.evaluation, surrogate=True))
 
     @property
     def prerequisites(self) -> tuple[Experiment, ...]:

@@ -16,7 +16,9 @@ def register() -> None:
 
 
 def _if(condition: Any, then: Any, otherwise: Any) -> Any:
-    return then if checks.choice("authors_code", condition, (True, False)) else otherwise
+    chosen = then if checks.choice("authors_code", condition, (True, False)) else otherwise
+    # As a node, because a config that is to be resolved in place (--resolve) takes no bare list.
+    return OmegaConf.create(chosen) if isinstance(chosen, list) else chosen
 
 
 def _at_least(value: Any, bound: float) -> bool:

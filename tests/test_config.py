@@ -146,3 +146,18 @@ def test_names_are_safe_as_file_names() -> None:
 def test_what_would_be_read_nowhere_or_twice_is_refused(override: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         job(override)
+
+
+def test_a_network_without_another_gradient_is_one_run_whatever_is_asked_of_attacks() -> None:
+    plain = "evaluation.surrogate=false"
+    assert job(plain).run_id == job().run_id
+    assert job(plain).config["evaluation"]["surrogate"] is True
+    distances = ("arch=linf_dist_net", "defense=linf_dist")
+    assert job(*distances, plain).run_id != job(*distances).run_id
+
+
+def test_the_crafting_run_is_the_standard_one_whatever_is_asked_of_the_mistakes() -> None:
+    (needed,), (also,) = (
+        job("training_data=poisoning", f"evaluation={name}").prerequisites for name in ("targeted", "pgd20")
+    )
+    assert needed.run_id == also.run_id == job("defense=standard").run_id

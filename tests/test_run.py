@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas
 import pytest
 import torch
+import yaml
 from command_line import Typed, typed
 from PIL import Image
 
@@ -304,3 +305,11 @@ def test_a_tracking_server_that_is_not_there_costs_one_line(tmp_path: Path) -> N
     assert ran.stderr.startswith("W&B: ")
     assert ran.stderr.count("\n") == 1
     assert json.loads((the_only_run(tmp_path) / "result.json").read_text())["n"] == 100
+
+
+@pytest.mark.parametrize(("mode", "hidden", "rate"), [("false", [3072] * 2, 0.1), ("true", [3072] * 3, 0.01)])
+def test_every_setting_of_a_command_can_be_looked_at(run, mode: str, hidden: list[int], rate: float) -> None:
+    shown = run("dataset=cifar10", "arch=mlp_tao2022", f"authors_code={mode}", "--cfg", "job", "--resolve")
+    assert shown.code == 0
+    config = yaml.safe_load(shown.out)
+    assert (config["arch"]["hidden"], config["recipe"]["learning_rate"]) == (hidden, rate)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_sweeps import ALL, PAPER, jobs, wanted
+from test_sweeps import ALL, PAPER, header, jobs, wanted
 
 import analysis
 from hypo import checks
@@ -127,6 +127,17 @@ def test_the_comparison_sees_a_cell_too_few_and_one_too_many() -> None:
 def test_all_of_the_paper_is_every_cell_of_it() -> None:
     runs = {job.run_id for name in PAPER for job in wanted(f"tao2022/{name}")}
     assert {job.run_id for job in wanted(f"tao2022/{ALL}")} == runs
+    assert f"{len(jobs(f'tao2022/{ALL}'))} jobs" in header(f"tao2022/{ALL}")
+
+
+def test_the_list_of_sweeps_has_the_numbers_of_their_headers() -> None:
+    listed = {}
+    for line in (Path(__file__).parents[1] / "sweeps" / "README.md").read_text("utf-8").splitlines():
+        if names := re.findall(r"`([a-z]+\d*)`", line.split("|")[1]) if line.startswith("| `") else []:
+            numbers = re.findall(r"\d+", line.split("|")[-2])
+            listed |= dict(zip(names, numbers if len(numbers) > 1 else numbers * len(names), strict=True))
+    assert set(listed) == {*PAPER, ALL}
+    assert {name: re.findall(r"(\d+) jobs", header(f"tao2022/{name}"))[0] for name in listed} == listed
 
 
 def test_the_number_of_cells_is_what_the_rows_say() -> None:

@@ -214,7 +214,7 @@ def test_what_an_older_run_did_not_record_is_not_known_to_differ(
     assert (trades(comparison)[0]["D"].ours or Estimate(0, 0, 0)).n == 2
     assert not [note for note in notes(comparison) if "recipe" in note]
     # Of one seed there are then two, as after a copy that was made with other code.
-    new = add(tmp_path, *TRADES, "recipe.last_batch=keep")
+    new = add(tmp_path, *TRADES, "recipe.flip=false", drop=["recipe.flip"])
     first, second = (path.name.rpartition("-")[2] for path in sorted((old, new)))
     assert main(["tables", str(tmp_path), "--paper", "tao2022/table8", "--only", "seed=0"]) == 2
     told = f"{MIXED}, pgd-20: would average 2 runs of seed 0: {first}, {second}: add --only run_id={first}"
@@ -289,7 +289,7 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     holes = [line for line in err.splitlines() if line.endswith(": not run")]
     assert len(holes) == 11  # of twelve rows
     assert "  tao2022/table8: cifar10 resnet18 linf 8/255 poisoning pgd_at: not run" in holes
-    assert err.count("to fill it: python -m hypo.run -m +sweeps=tao2022/table8\n") == 11
+    assert err.count(f"to fill it: python -m hypo.run -m +sweeps=tao2022/table8 output_dir={tmp_path}\n") == 11
     assert main(["tables", str(tmp_path), "--paper", "tao2022/table8", "-o", str(tmp_path / "t.tex")]) == 1
     assert (tmp_path / "t.tex").read_text().startswith(r"\begin{tabular}")
     assert main(["tables", str(tmp_path), "--paper", "nothing"]) == 2

@@ -17,8 +17,10 @@ from pathlib import Path
 import pandas
 import pytest
 import yaml
+from composed_runs import add
 from fake_runs import MakeRun, add_sweep
 
+from analysis import setting_columns as columns
 from analysis.collect import METRICS, collect
 from analysis.setting_columns import setting_columns
 from hypo import datasets
@@ -375,3 +377,26 @@ def test_a_run_whose_process_is_gone_is_not_called_running(make_run: MakeRun, ou
     frame = collect(outputs).set_index("seed")
     assert frame.loc[[0, 1, 2, 3], "state"].tolist() == ["interrupted", "running", "running", "interrupted"]
     assert frame.loc[0, "reason"] == "stopped without a word at epoch 3 of 40"
+
+
+def test_a_setting_that_came_later_reads_as_what_runs_had_before_it(outputs: Path) -> None:
+    """So that the seeds of one cell stay together, whichever version ran them."""
+    later = ("recipe.last_batch", "evaluation.surrogate", "arch.initialisation")
+    for seed, drop in ((0, later), (1, ())):
+        add(outputs, "dataset=cifar10", f"seed={seed}", drop=drop)
+    found = collect(outputs)
+    assert found["settings"].nunique() == 1
+    assert found[list(later)].drop_duplicates().values.tolist() == [["drop", True, "torchvision"]]
+
+
+def test_what_is_implied_is_what_the_components_declare() -> None:
+    declared = {}
+    for name in ("recipe.Recipe", "evaluation.Evaluation", *(f"architectures.{arch}" for arch in ARCHITECTURES)):
+        module, _, cls = f"hypo.{name}".rpartition(".")
+        component = getattr(importlib.import_module(module), cls)
+        implied = {f.name: f.metadata["implied"] for f in dataclasses.fields(component) if "implied" in f.metadata}
+        declared[f"hypo.{name}"] = implied
+    assert declared == columns._IMPLIED
+
+
+ARCHITECTURES = ("resnet18.Resnet18", "vgg16.Vgg16", "wide_resnet.WideResnet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from composed_runs import add
 from fake_runs import MakeRun
 from test_targeted import add_rates
 
@@ -60,17 +61,44 @@ def test_a_figure_takes_its_runs_and_no_others(
     assert sorted(taken) == sorted(cells)
 
 
-def test_panels_stand_in_the_papers_order(outputs: Path, make_run: MakeRun) -> None:
-    names = ("tiny_imagenet", "cifar100", "svhn", "cifar10")
-    for name in names:
-        add_rates(
-            make_run(outputs, "pgd_at", None, config={**TARGETED, "dataset": {"name": name}}), cat=(1, 2, 10)
-        )
-        make_run(outputs, "thrm", 5, config={**PGD20, "dataset": {"name": name}})
-    for figure in ("figure3", "figure4"):
+def test_panels_stand_in_the_papers_order(outputs: Path) -> None:
+    for name in ("tiny_imagenet", "cifar100", "svhn", "cifar10"):
+        add_rates(add(outputs, f"dataset={name}", "defense=pgd_at", "evaluation=targeted"), cat=(1, 2, 10))
+        add(outputs, f"dataset={name}", "defense=thrm", "lambda=5")
+    for figure, datasets in (
+        ("figure3", ["cifar10", "svhn", "cifar100", "tiny_imagenet"]),
+        ("figure4", ["cifar10", "cifar100", "tiny_imagenet"]),  # the paper has no curve of SVHN
+    ):
         drawn, _ = paper_figure(collect(outputs), f"tao2022/{figure}")
         ours = [axes.get_title().partition(",")[0] for axes in drawn.axes if "," in axes.get_title()]
-        assert ours == ["cifar10", "svhn", "cifar100", "tiny_imagenet"]
+        assert ours == datasets
+
+
+def test_of_the_papers_data_sets_a_figure_takes_its_published_cells_alone(outputs: Path) -> None:
+    """Whatever other tables' runs lie beside them."""
+    poisoned = ("dataset=cifar10", "training_data=poisoning")
+    of_table_13 = {add(outputs, *poisoned, f"defense={name}", "lambda=5") for name in ("thrm", "trades")}
+    of_figure_2 = {
+        add(outputs, *poisoned, "defense=standard"),
+        add(outputs, "dataset=cifar10", "defense=standard"),
+    }
+    add(outputs, *poisoned, "defense=trades", "lambda=6")  # Table 8
+    add(outputs, "dataset=svhn", "training_data=poisoning", "defense=trades", "lambda=5")
+    for other in ("arch=vgg16", "arch.width=32", "threat_model=l2", "epsilon=4/255"):
+        add(outputs, *poisoned, "defense=trades", "lambda=5", other)
+        add(outputs, *poisoned, "defense=standard", other)
+    add(outputs, *poisoned, "defense=trades", "lambda=5", "evaluation.attack.steps=1")
+    for figure, expected in (("figure6", of_table_13), ("figure2", of_figure_2)):
+        _, runs = paper_figure(collect(outputs), f"tao2022/{figure}")
+        assert set(map(Path, runs["directory"])) == expected
+
+
+def test_a_rehearsals_panels_stand_in_the_order_of_what_they_stand_for(outputs: Path) -> None:
+    for scale in (4, 1, 2):
+        add(outputs, f"dataset.scale={scale}", "defense=thrm", "lambda=5")
+    drawn, _ = paper_figure(collect(outputs), "tao2022/figure4")
+    titles = [axes.get_title().replace("\n", " ") for axes in drawn.axes]
+    assert [title[-1] for title in titles if "dataset.scale" in title] == ["1", "2", "4"]
 
 
 @pytest.mark.parametrize("name", FIGURES)

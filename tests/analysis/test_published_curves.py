@@ -72,6 +72,7 @@ def test_they_lie_pale_behind_every_panel_in_our_colours(outputs: Path, make_run
 
 def test_the_command_draws_them(outputs: Path, make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
     make_run(outputs)
+    assert main(["curves", str(outputs), "--paper", f"smoke/{PAPER}"]) == 0  # of a rehearsal what it rehearses
     assert main(["curves", str(outputs)]) == 0
     without = (outputs / "tradeoff.svg").read_bytes()
     assert main(["curves", str(outputs), "--paper", PAPER]) == 0

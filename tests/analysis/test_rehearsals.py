@@ -54,6 +54,14 @@ def test_every_cell_of_a_table_has_the_small_run_that_stands_for_it(name: str) -
     assert len(with_holes(runs, sweep)) == len(runs)
 
 
+def test_what_is_missing_is_filled_beside_the_runs_that_are_there(tmp_path: Path) -> None:
+    add(tmp_path / "my runs", *SMALL, "defense=pgd_at")
+    holes = with_holes(collect(tmp_path / "my runs"), "smoke/tao2022/table8")
+    (command,) = set(holes.loc[holes["state"] == "missing", "command"])
+    folder = tmp_path / "my runs"
+    assert command == f"python -m hypo.run -m +sweeps=smoke/tao2022/table8 'output_dir={folder}'"
+
+
 def test_scales_stand_for_the_data_sets_in_their_order(tmp_path: Path) -> None:
     for scale, accuracy in ((4, 0.4), (1, 0.1), (2, 0.2)):
         add(tmp_path, *SMALL, f"dataset.scale={scale}", "defense=pgd_at", D=accuracy)

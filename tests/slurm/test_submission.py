@@ -109,7 +109,7 @@ def test_prerequisites_run_first(sweep: Sweep) -> None:
 
 
 def test_what_waits_for_a_run_that_diverges_fails_with_it(sweep: Sweep) -> None:
-    typed = sweep.type(*FEW, *ON_SLURM, *POISONED, "recipe.learning_rate=1e30", "hydra.launcher.wait=true")
+    typed = sweep.type(*FEW, *ON_SLURM, *POISONED, "crafter.learning_rate=1e30", "hydra.launcher.wait=true")
     assert typed.code == 1
     (needed,) = runs(sweep, "digits-mlp-standard-*")
     reason = f"needs the model of {needed.name}, which is failed: {status(needed)['reason']}"
