@@ -38,9 +38,10 @@ def _by_experiment(differences: Sequence[Difference]) -> Iterator[tuple[str, lis
 def _note(differences: Sequence[Difference]) -> str:
     tests = sum(not math.isnan(difference.p) for difference in differences)
     one_seed = f" One seed {ONE_SEED}." if any(difference.seeds == 1 for difference in differences) else ""
+    chance = f"; of {tests} such tests {0.05 * tests:.2g} fall below 5 % by chance alone" if tests else ""
     return (
-        "Percent and points. Differences are taken seed by seed (n of them), with Student's 95 % interval and p; "
-        f"of {tests} such tests {0.05 * tests:.2g} fall below 5 % by chance alone. On single test examples: how "
+        "Percent and points. Differences are taken seed by seed (n of them), with Student's 95 % interval and p"
+        f"{chance}. On single test examples: how "
         "many have the same outcome under both, on how many only one is right (D, F) or unbroken (A), over "
         "all seeds, and McNemar's exact p seed by seed, which speaks of these models, not of other trainings."
         f"{one_seed}"

@@ -72,10 +72,12 @@ class RunDirectory:
             self._lock.check()
 
     def config(self) -> dict[str, Any]:
-        """config.yaml; InputError when it is broken or of another schema version."""
+        """config.yaml; InputError when it is missing, broken or of another schema version."""
         path = self.path / "config.yaml"
         try:
             config = yaml.safe_load(path.read_text())
+        except FileNotFoundError:
+            raise InputError(f"{self.path}: is no run directory, it has no config.yaml") from None
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: cannot be read: {_one_line(error)}") from None
         _check_schema(path, config)
