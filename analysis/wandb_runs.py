@@ -98,10 +98,13 @@ def from_files(files: Sequence[Path]) -> list[dict[str, Any]]:
     return [_row(str(run["path"]), name, run["config"], run["summary"], run["exit"]) for name, run in runs.items()]
 
 
-def _began(path: Path) -> str:
-    """When a part began, as the name of its folder says: offline-run-20261124_112942-<id>."""
+def _began(path: Path) -> tuple[str, str]:
+    """When a part began, as the name of its folder says: offline-run-20261124_112942-<id>.
+
+    Of two in one second, the later one's name goes on with -1.
+    """
     found = re.search(r"run-(\d{8}_\d{6})", path.parent.name)
-    return found[1] if found else ""
+    return found[1] if found else "", path.parent.name
 
 
 def _records(path: Path) -> list[dict[str, Any]]:

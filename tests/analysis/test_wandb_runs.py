@@ -9,6 +9,7 @@ import pytest
 from tracked_runs import command
 from wandb_server import WandbServer
 
+from analysis import wandb_runs
 from analysis.collect import collect
 from hypo import tracking
 
@@ -54,6 +55,12 @@ def test_targeted_rates_need_run_directories(server: WandbServer, tracked: Path,
     code, _, errors = command(server, "targeted", "--from-wandb", "tester/hypo", "-o", tmp_path)
     assert (code, errors.count("\n")) == (2, 1)
     assert "targeted: takes run directories, which W&B's runs are not, got wandb:" in errors
+
+
+def test_parts_of_a_run_come_in_time_also_within_a_second() -> None:
+    names = ("offline-run-20261124_112942-a", "offline-run-20261124_112942-a-1", "run-20261124_112943-a")
+    files = [Path("wandb") / name / "run-a.wandb" for name in names]
+    assert sorted(reversed(files), key=wandb_runs._began) == files
 
 
 def test_folders_that_wandb_wrote_offline_are_a_source_too(server: WandbServer, tmp_path: Path) -> None:
