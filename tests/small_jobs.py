@@ -8,6 +8,7 @@ from typing import Any
 from small_models import small_experiment
 
 from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attempt import attempt
 from hypo.defenses.thrm import Thrm
 from hypo.experiment import Experiment
 from hypo.identity import GROUPS
@@ -42,3 +43,13 @@ def job(outputs: Path, experiment: Experiment | None = None, dataset: str = "str
     )
     created.create()
     return created
+
+
+def done(outputs: Path, experiment: Experiment, dataset: str = "digits") -> Path:
+    """The directory of a run that is finished, as are those whose models it needs."""
+    finished = job(outputs, experiment, dataset=dataset)
+    for needed in finished.prerequisites:
+        needed.create()
+        assert attempt(needed, Silent()).state == "done"
+    assert attempt(finished, Silent()).state == "done"
+    return finished.directory.path

@@ -10,20 +10,18 @@ from typing import Any
 import pytest
 import torch
 from matplotlib.colors import to_hex
-from small_jobs import Silent, job
+from small_jobs import done
 from small_models import small_experiment, small_recipe
 
 from analysis.__main__ import main
 from analysis.samples import Sample, Samples, figure, samples
 from hypo.architectures.small_cnn import SmallCnn
 from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attempt import attempt
 from hypo.datasets.digits import Digits
 from hypo.defenses.none import NoDefense
 from hypo.defenses.standard import Standard
 from hypo.errors import InputError
 from hypo.evaluation import Evaluation
-from hypo.experiment import Experiment
 from hypo.training_data.mislabeling import Mislabeling
 from hypo.training_data.naive import Naive
 from hypo.training_data.noise import Noise
@@ -43,15 +41,8 @@ POISONING = Poisoning(Crafter(ARCH, 0.05), ProjectedGradient(steps=5, relative_s
 COUNT = 20
 
 
-def done(outputs: Path, training_data: Any, **changes: Any) -> Path:
-    """The directory of a run that is finished, as are those whose models it needs."""
-    experiment: Experiment = replace(EXPERIMENT, training_data=training_data, **changes)
-    finished = job(outputs, experiment, dataset="digits")
-    for needed in finished.prerequisites:
-        needed.create()
-        assert attempt(needed, Silent()).state == "done"
-    assert attempt(finished, Silent()).state == "done"
-    return finished.directory.path
+def made_of(outputs: Path, training_data: Any, **changes: Any) -> Path:
+    return done(outputs, replace(EXPERIMENT, training_data=training_data, **changes))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +53,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runs(outputs: Path) -> dict[str, Path]:
     kinds = {"noise": Noise(), "mislabeling": Mislabeling(), "poisoning": POISONING, "quality": Quality()}
-    return {name: done(outputs, kind) for name, kind in kinds.items()}
+    return {name: made_of(outputs, kind) for name, kind in kinds.items()}
 
 
 def test_the_images_are_random_ones_that_were_trained_on_and_the_same_for_all_runs(runs: dict[str, Path]) -> None:
@@ -133,11 +124,11 @@ def test_without_the_crafted_set_one_line_says_how_it_is_made_again_and_nothing_
 
 def test_another_seed_makes_the_crafted_set_again(tmp_path: Path) -> None:
     """What the message says is so: poisons are shared by all seeds."""
-    run = done(tmp_path, POISONING)
+    run = made_of(tmp_path, POISONING)
     (file,) = (tmp_path / "crafted").glob("*.safetensors")
     content = file.read_bytes()
     file.unlink()
-    done(tmp_path, POISONING, seed=5)
+    made_of(tmp_path, POISONING, seed=5)
     assert file.read_bytes() == content
     assert samples(run, COUNT).shown
 
@@ -145,7 +136,7 @@ def test_another_seed_makes_the_crafted_set_again(tmp_path: Path) -> None:
 def test_a_naive_run_was_trained_on_nothing(
     tmp_path: Path, runs: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    naive = done(tmp_path, Naive(), defense=NoDefense())
+    naive = made_of(tmp_path, Naive(), defense=NoDefense())
     assert main(["samples", str(naive)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "a naive model was trained on nothing" in line

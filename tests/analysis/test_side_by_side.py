@@ -11,19 +11,17 @@ import pytest
 import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
-from small_jobs import THRM, Silent, job
+from small_jobs import THRM, done
 from small_models import small_experiment
 
 from analysis.__main__ import main
 from analysis.side_by_side import CORRECT, NOT_AGAIN, NOT_HIDDEN, SideBySide, figure, most_hidden, side_by_side
 from hypo.architectures.small_cnn import SmallCnn
 from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attempt import attempt
 from hypo.datasets.digits import Digits
 from hypo.demonstration import Example
 from hypo.errors import InputError
 from hypo.evaluation import Evaluation
-from hypo.experiment import Experiment
 from hypo.run_directory import load_model
 
 EXPERIMENT = small_experiment(
@@ -32,12 +30,6 @@ EXPERIMENT = small_experiment(
     arch=SmallCnn(channels=(4,), hidden=16),
     evaluation=Evaluation(ProjectedGradient(steps=3, relative_step=0.5), test_limit=300),
 )
-
-
-def done(outputs: Path, experiment: Experiment) -> Path:
-    finished = job(outputs, experiment, dataset=type(experiment.dataset).__name__.lower())
-    assert attempt(finished, Silent()).state == "done"
-    return finished.directory.path
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +180,7 @@ def test_names_and_a_count_do_not_go_together(runs: list[Path], capsys: pytest.C
 def test_runs_on_other_data_are_refused(
     runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stripes = done(tmp_path, small_experiment(THRM))
+    stripes = done(tmp_path, small_experiment(THRM), dataset="stripes")
     larger = done(tmp_path, replace(EXPERIMENT, dataset=Digits(scale=2)))
     line = refused(capsys, runs[0], stripes, "--examples", "1")
     assert f"takes runs on one data set, got dataset=digits in {runs[0]} and stripes in {stripes}" in line
