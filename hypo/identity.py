@@ -12,7 +12,7 @@ from hypo.settings import describe
 GROUPS = ("dataset", "training_data", "arch", "defense", "threat_model", "recipe", "evaluation")
 """The groups of settings that an experiment is made of, and with its seed all that decides its result."""
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of what a run directory holds; part of every run id, so that other versions are other runs."""
 
 

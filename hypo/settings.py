@@ -7,6 +7,7 @@ back, and neither a config framework nor a registry stands between.
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import sys
 import types
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import lru_cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import hypo
 from hypo import checks
 from hypo.errors import InputError
 
@@ -59,13 +61,13 @@ def build(settings: Mapping[str, Any], key: str, default: type | None = None) ->
 def describe(component: Any, *, identity: bool = False) -> Any:
     """`component` as plain data, every default filled in, with the `fingerprint` of its files if it has any.
 
-    With `identity`, only what can change a result: without the fields marked `metadata={"identity": False}`, and
-    without those at the value that they are marked with as `metadata={"implied": value}`: what runs had before the
-    field was there, so that these keep their run ids.
+    With `identity`, only what can change a result: `stable_name` for the class, none of the fields marked
+    `metadata={"identity": False}`, nor those at the value that they are marked with as
+    `metadata={"implied": value}`: what runs had before the field was there, so that these keep their run ids.
     """
     if is_dataclass(component) and not isinstance(component, type):
         cls = type(component)
-        described = {"_target_": f"{cls.__module__}.{cls.__qualname__}"}
+        described = {"_target_": stable_name(cls) if identity else f"{cls.__module__}.{cls.__qualname__}"}
         for field in fields(component):
             value = getattr(component, field.name)
             if not identity or (field.metadata.get("identity", True) and not _is_implied(field, value)):
@@ -77,6 +79,15 @@ def describe(component: Any, *, identity: bool = False) -> Any:
     if isinstance(component, (tuple, list)):
         return [describe(item, identity=identity) for item in component]
     return component
+
+
+def stable_name(component: type) -> str:
+    """What a class is called wherever its module lies: its name, and for one that is not hypo's the path too.
+
+    No two components of hypo have the same name.
+    """
+    inside = component.__module__.partition(".")[0] == "hypo"
+    return component.__qualname__ if inside else f"{component.__module__}.{component.__qualname__}"
 
 
 def _is_implied(field: Field, value: Any) -> bool:
@@ -93,24 +104,47 @@ def _locate(target: Any, key: str) -> type:
     """The dataclass at a dotted path.
 
     Settings are read from files of other people too, so that a path may name only a dataclass of hypo, or of
-    a module that this process has imported by itself; nothing else is ever imported or called.
+    a module that this process has imported by itself; nothing else is ever imported or called. What hypo has under
+    that name in another module has moved since the settings were written.
     """
     module_name, _, name = str(target).rpartition(".")
     if module_name.startswith("hypo."):
-        try:
-            module = importlib.import_module(module_name)
-        except ModuleNotFoundError:
-            raise InputError(f"{key}._target_: there is no module {module_name}") from None
+        found = _in_module(module_name, name) or _components().get(name)
     elif module_name in sys.modules:
-        module = sys.modules[module_name]
+        found = _in_module(module_name, name)
     else:
         raise InputError(
             f"{key}._target_: takes a class of hypo or of an imported module, got {checks.shown(target)}"
         )
-    found = getattr(module, name, None)
-    if not (isinstance(found, type) and is_dataclass(found)):
-        raise InputError(f"{key}._target_: {target} is not a dataclass")
+    if found is None:
+        raise InputError(f"{key}._target_: takes the dotted path of a dataclass, got {checks.shown(target)}")
     return found
+
+
+def _in_module(module_name: str, name: str) -> type | None:
+    try:
+        found = getattr(importlib.import_module(module_name), name, None)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # the module is there, and lacks another
+        return None
+    return found if isinstance(found, type) and is_dataclass(found) else None
+
+
+@lru_cache(maxsize=1)
+def _components() -> dict[str, type]:
+    """The public dataclasses of hypo by name, from all of its modules but those that are commands."""
+    modules = (
+        importlib.import_module(module.name)
+        for module in pkgutil.walk_packages(hypo.__path__, "hypo.")
+        if module.name.rpartition(".")[2] not in ("run", "worker", "migrate", "wandb_process")
+    )
+    return {
+        name: found
+        for module in modules
+        for name, found in vars(module).items()
+        if isinstance(found, type) and is_dataclass(found) and found.__module__ == module.__name__
+    }
 
 
 def _convert(value: Any, hint: Any, key: str) -> Any:

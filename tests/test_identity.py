@@ -15,7 +15,8 @@ from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
 from hypo.evaluation import Evaluation
 from hypo.experiment import Experiment
-from hypo.identity import run_id, short_hash
+from hypo.identity import run_id, short_hash, training_id
+from hypo.recipe import Recipe
 from hypo.threat_models.linf import Linf
 
 plain = st.recursive(
@@ -117,5 +118,18 @@ def test_lambda_does_not_enter_where_the_defense_takes_none() -> None:
 
 def test_the_schema_enters(monkeypatch: pytest.MonkeyPatch) -> None:
     before = run_id(experiment())
-    monkeypatch.setattr(hypo.identity, "SCHEMA", 2)
+    monkeypatch.setattr(hypo.identity, "SCHEMA", 3)
+    assert run_id(experiment()) != before
+
+
+def test_a_run_id_survives_a_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run_id(experiment()), training_id(experiment())
+    for moved in (Thrm, Linf, Recipe, ProjectedGradient, Evaluation):
+        monkeypatch.setattr(moved, "__module__", "hypo.another_room.another_file")
+    assert (run_id(experiment()), training_id(experiment())) == before
+
+
+def test_a_class_of_another_package_is_not_taken_for_hypos_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run_id(experiment())
+    monkeypatch.setattr(Thrm, "__module__", "mine.defenses")
     assert run_id(experiment()) != before

@@ -227,10 +227,10 @@ def test_a_full_disk_fails_the_run_in_one_line(run, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("file", "content", "remedy"),
     [
-        ("result.json", b'{"schema": 1, "D"', "move it away"),
-        ("result.json", b'{"schema": 2}', "schema version 2"),
-        ("result.json", b'{"schema": 1}', "the result has no run_id"),
-        ("config.yaml", b"schema: 2\n", "schema version 2"),
+        ("result.json", b'{"schema": 2, "D"', "move it away"),
+        ("result.json", b'{"schema": 3}', "schema version 3"),
+        ("result.json", b'{"schema": 2}', "the result has no run_id"),
+        ("config.yaml", b"schema: 3\n", "schema version 3"),
         ("config.yaml", b"{", "cannot be read"),
     ],
 )

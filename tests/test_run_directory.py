@@ -127,7 +127,7 @@ def test_a_malicious_config_is_not_executed(
 
 def test_yaml_with_python_objects_in_it_is_not_executed(directory: RunDirectory) -> None:
     trace = directory.path / "executed"
-    text = f"schema: 1\narch: !!python/object/apply:os.system ['touch {trace}']\n"
+    text = f"schema: 2\narch: !!python/object/apply:os.system ['touch {trace}']\n"
     (directory.path / "config.yaml").write_text(text)
     with pytest.raises(InputError, match=r"config\.yaml: cannot be read"):
         load_model(directory.path)
@@ -146,7 +146,7 @@ class Trap:
 
 def test_a_checkpoint_with_code_in_it_is_not_executed(directory: RunDirectory) -> None:
     trace = directory.path / "executed"
-    torch.save({"schema": 1, "model": Trap(trace)}, directory.path / "checkpoint.pt")
+    torch.save({"schema": 2, "model": Trap(trace)}, directory.path / "checkpoint.pt")
     with pytest.raises(InputError, match="the checkpoint cannot be read"):
         directory.load_checkpoint(CPU)
     assert not trace.exists()
@@ -174,8 +174,8 @@ def test_the_newest_checkpoint_is_loaded_and_its_predecessor_kept(directory: Run
 
 
 def test_a_checkpoint_of_another_schema_is_refused(directory: RunDirectory) -> None:
-    torch.save({"schema": 2, "model": {}}, directory.path / "checkpoint.pt")
-    with pytest.raises(InputError, match=r"checkpoint\.pt: has schema version 2, this version of hypo reads 1"):
+    torch.save({"schema": 3, "model": {}}, directory.path / "checkpoint.pt")
+    with pytest.raises(InputError, match=r"checkpoint\.pt: has schema version 3, this version of hypo reads 2"):
         directory.load_checkpoint(CPU)
 
 
@@ -223,13 +223,13 @@ def test_a_status_that_cannot_be_read_is_begun_anew(directory: RunDirectory) -> 
         assert directory.status() == {}
         directory.update_status(state="running")
         assert directory.status()["state"] == "running"
-        assert directory.status()["schema"] == 1
+        assert directory.status()["schema"] == 2
 
 
 def test_creating_again_keeps_what_is_there(directory: RunDirectory) -> None:
     config = directory.config()
     directory.update_status(state="done")
-    directory.create({"schema": 1, "other": True}, "another command")
+    directory.create({"schema": 2, "other": True}, "another command")
     assert directory.config() == config
     assert directory.status()["state"] == "done"
     assert directory.status()["command"] == "python -m hypo.run"
@@ -238,7 +238,7 @@ def test_creating_again_keeps_what_is_there(directory: RunDirectory) -> None:
 def test_an_output_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(InputError, match=r"^output_dir: cannot write ") as error:
-        RunDirectory(tmp_path / "file" / "run").create({"schema": 1}, "command")
+        RunDirectory(tmp_path / "file" / "run").create({"schema": 2}, "command")
     assert "\n" not in str(error.value)
 
 

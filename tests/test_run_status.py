@@ -15,7 +15,7 @@ from hypo import run_status
 from hypo.errors import InputError
 from hypo.outcome import CAUSES, Outcome
 
-CONFIG = {"schema": 1, "run_id": "0123456789ab", "lambda": "1/2", "arch": {"name": "mlp", "hidden": [8, 8]}}
+CONFIG = {"schema": 2, "run_id": "0123456789ab", "lambda": "1/2", "arch": {"name": "mlp", "hidden": [8, 8]}}
 
 
 def test_a_run_that_is_created_is_queued(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_a_run_that_is_created_is_queued(tmp_path: Path) -> None:
     assert sorted(path.name for path in directory.iterdir()) == ["config.yaml", "status.json"]
     assert yaml.safe_load((directory / "config.yaml").read_text()) == CONFIG
     status = run_status.read(directory)
-    assert (status["state"], status["reason"], status["schema"]) == ("queued", None, 1)
+    assert (status["state"], status["reason"], status["schema"]) == ("queued", None, 2)
     assert status["command"] == "python -m hypo.run lambda=1/2"
     assert status["queued_at"] == status["updated_at"]
 
@@ -33,10 +33,10 @@ def test_creating_again_changes_nothing_but_what_is_missing(tmp_path: Path) -> N
     run_status.create(tmp_path, CONFIG, "first")
     run_status.update(tmp_path, {"state": "running"})
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    run_status.create(tmp_path, {"schema": 1}, "second")
+    run_status.create(tmp_path, {"schema": 2}, "second")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     (tmp_path / "status.json").unlink()
-    run_status.create(tmp_path, {"schema": 1}, "second")
+    run_status.create(tmp_path, {"schema": 2}, "second")
     assert run_status.read(tmp_path)["command"] == "second"
     assert (tmp_path / "config.yaml").read_bytes() == before["config.yaml"]
 
@@ -52,7 +52,7 @@ def test_a_change_leaves_the_other_entries_alone(tmp_path: Path) -> None:
     run_status.update(tmp_path, {"epoch": 2, "host": "nöde"})
     status = run_status.read(tmp_path)
     updated_at = datetime.fromisoformat(status.pop("updated_at"))
-    assert status == {"schema": 1, "state": "running", "epoch": 2, "host": "nöde"}
+    assert status == {"schema": 2, "state": "running", "epoch": 2, "host": "nöde"}
     assert updated_at.utcoffset() == timedelta(0)
 
 
@@ -74,7 +74,7 @@ def test_what_may_not_be_written_is_not(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         run_status.update(tmp_path, {"state": "done"}, refuse)
     with pytest.raises(ZeroDivisionError):
-        run_status.write_config(tmp_path, {"schema": 1}, refuse)
+        run_status.write_config(tmp_path, {"schema": 2}, refuse)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 

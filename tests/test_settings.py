@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+import hypo
 from hypo.architectures.lenet import Lenet
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.defenses.standard import Standard
@@ -124,8 +125,11 @@ RECIPE = {
         ({"milestones": 3}, r"^recipe\.milestones: takes a list such as \[1, 2\], got 3"),
         ({"milestones": ["x"]}, r"^recipe\.milestones: takes a whole number, got 'x'"),
         ({"schedule": "milestones"}, r"^recipe\.milestones: takes the epochs"),
-        ({"_target_": "hypo.recipe.Recipes"}, r"^recipe\._target_: hypo\.recipe\.Recipes is not a dataclass"),
-        ({"_target_": "hypo.recipes.Recipe"}, r"^recipe\._target_: there is no module hypo\.recipes"),
+        (
+            {"_target_": "hypo.recipe.Recipes"},
+            r"^recipe\._target_: takes the dotted path of a dataclass, got 'hypo\.",
+        ),
+        ({"_target_": "hypo.recipes.Recipes"}, r"^recipe\._target_: takes the dotted path of a dataclass, got"),
         ({"_target_": "Recipe"}, r"^recipe\._target_: takes a class of hypo"),
         ({"_target_": None}, r"^recipe\._target_: takes a class of hypo"),
         ({"_target_": 3}, r"^recipe\._target_: takes a class of hypo"),
@@ -223,3 +227,19 @@ def test_nested_components_are_described_with_every_default() -> None:
         "start": "uniform",
     }
     assert describe(Standard()) == {"_target_": "hypo.defenses.standard.Standard"}
+
+
+def test_settings_written_before_a_class_moved_are_still_read() -> None:
+    assert build({**RECIPE, "_target_": "hypo.somewhere.else.Recipe"}, "recipe") == build(RECIPE, "recipe")
+
+
+def test_no_two_components_have_the_same_name() -> None:
+    """A name alone stands for a component in the run id."""
+    found: dict[str, set[str]] = {}
+    for module in pkgutil.walk_packages(hypo.__path__, "hypo."):
+        if module.name.rpartition(".")[2] != "run":
+            for name, each in vars(importlib.import_module(module.name)).items():
+                if is_dataclass(each) and isinstance(each, type) and not name.startswith("_"):
+                    found.setdefault(name, set()).add(each.__module__)
+    assert len(found) > 40
+    assert {name: modules for name, modules in found.items() if len(modules) > 1} == {}

@@ -13,7 +13,7 @@ from hypo.errors import InputError
 
 
 def record(name: str, **config: Any) -> dict[str, Any]:
-    return {"directory": name, "config": {"schema": 1, **config}, "command": f"python -m hypo.run {name}"}
+    return {"directory": name, "config": {"schema": 2, **config}, "command": f"python -m hypo.run {name}"}
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_a_sweep_is_read_as_it_was_written(sweep: Path) -> None:
     first = record("crafting-3")
     sweep_directory.write(sweep, "python -m hypo.run -m lambda=0,1", runs, prerequisites=[first])
     assert sweep_directory.read(sweep) == {
-        "schema": 1,
+        "schema": 2,
         "sweep_id": "0123456789ab",
         "command": "python -m hypo.run -m lambda=0,1",
         "runs": ["b-1", "a-2"],
@@ -64,9 +64,9 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) 
         (b"{", "sweep.json is unreadable: "),
         (b"[]", "sweep.json is unreadable: "),
         (b"\xff", "sweep.json is unreadable: "),
-        (b'{"schema": 1}', "sweep.json is unreadable: 'runs'"),
-        (b'{"schema": 1, "runs": [1]}', "sweep.json is unreadable: "),
-        (b'{"schema": 2, "runs": []}', r"sweep.json was written with schema 2, this version reads 1$"),
+        (b'{"schema": 2}', "sweep.json is unreadable: 'runs'"),
+        (b'{"schema": 2, "runs": [1]}', "sweep.json is unreadable: "),
+        (b'{"schema": 3, "runs": []}', r"sweep.json was written with schema 3, this version reads 2$"),
     ],
 )
 def test_a_sweep_that_cannot_be_read_is_refused(sweep: Path, content: bytes | None, problem: str) -> None:

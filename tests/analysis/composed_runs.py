@@ -39,6 +39,6 @@ def add(outputs: Path, *typed: str, drop: Sequence[str] = (), **metrics: float |
             del inner[name]
         (path / "config.yaml").write_text(yaml.safe_dump(record))
     measured = {metric: metrics.get(metric, 0.5) for metric in dict.fromkeys((*METRICS, *metrics))}
-    result = {"schema": 1, "run_id": job.run_id, "n": 10000, **measured, "counts": {}, "intervals": {}}
+    result = {"schema": 2, "run_id": job.run_id, "n": 10000, **measured, "counts": {}, "intervals": {}}
     (path / "result.json").write_text(json.dumps(result))
     return path

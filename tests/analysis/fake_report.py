@@ -25,7 +25,7 @@ def add_files(run: Path, epochs: int = 5, size: int = 8, channels: int = 1) -> N
         Example(image, image + change, "cat", "dog", "cat") for image, change in zip(clean, changes, strict=True)
     ]
     (run / "hidden.png").write_bytes(sheet(shown))
-    (run / "environment.json").write_text(json.dumps({"schema": 1, "torch": "2.15.0", "device": "a small one"}))
+    (run / "environment.json").write_text(json.dumps({"schema": 2, "torch": "2.15.0", "device": "a small one"}))
     status = json.loads((run / "status.json").read_text())
     attempt = {
         "started_at": "2026-11-21T06:00",

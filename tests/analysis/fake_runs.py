@@ -48,10 +48,10 @@ def make_run(
     name = f"{readable}-s{seed}"
     directory = outputs / "runs" / f"{name}-{run_id}"
     directory.mkdir(parents=True)
-    record = {"schema": 1, "run_id": run_id, "name": name, **groups, **values}
+    record = {"schema": 2, "run_id": run_id, "name": name, **groups, **values}
     (directory / "config.yaml").write_text(yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
     state_record = {
-        "schema": 1,
+        "schema": 2,
         "state": state,
         "reason": None,
         "command": f"python -m hypo.run defense={defense} lambda={lambda_} seed={seed}",
@@ -65,7 +65,7 @@ def make_run(
         intervals = {
             key: None if x is None else [max(x - 0.01, 0), min(x + 0.01, 1)] for key, x in measured.items()
         }
-        result = {"schema": 1, "run_id": run_id, "n": 1197, **measured, "counts": {}, "intervals": intervals}
+        result = {"schema": 2, "run_id": run_id, "n": 1197, **measured, "counts": {}, "intervals": intervals}
         (directory / "result.json").write_text(json.dumps(result))
     return directory
 
@@ -74,6 +74,6 @@ def add_sweep(outputs: Path, sweep_id: str, runs: list[str]) -> Path:
     """Write outputs/sweeps/<sweep_id>/sweep.json naming `runs`."""
     folder = outputs / "sweeps" / sweep_id
     folder.mkdir(parents=True)
-    record = {"schema": 1, "sweep_id": sweep_id, "command": "python -m hypo.run -m", "runs": runs}
+    record = {"schema": 2, "sweep_id": sweep_id, "command": "python -m hypo.run -m", "runs": runs}
     (folder / "sweep.json").write_text(json.dumps(record))
     return folder

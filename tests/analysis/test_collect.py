@@ -141,13 +141,13 @@ BREAKAGES = {
     ),
     "schema 2": (
         "result.json",
-        lambda text: text.replace('"schema": 1', '"schema": 2'),
-        "written with schema 2, this version reads 1",
+        lambda text: text.replace('"schema": 2', '"schema": 3'),
+        "written with schema 3, this version reads 2",
     ),
     "config schema 2": (
         "config.yaml",
-        lambda text: text.replace("schema: 1", "schema: 2"),
-        "written with schema 2, this version reads 1",
+        lambda text: text.replace("schema: 2", "schema: 3"),
+        "written with schema 3, this version reads 2",
     ),
     "broken YAML": ("config.yaml", lambda text: text + "\n]", "config.yaml is unreadable: "),
     "a Python object": (
@@ -344,7 +344,7 @@ def test_folders_that_hold_no_runs_are_refused_in_one_line(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [("{", "unreadable"), ("[]", "unreadable"), ('{"schema": 2, "runs": []}', "schema 2, this version reads 1")],
+    [("{", "unreadable"), ("[]", "unreadable"), ('{"schema": 3, "runs": []}', "schema 3, this version reads 2")],
 )
 def test_a_sweep_that_cannot_be_read_is_refused(outputs: Path, content: str, problem: str) -> None:
     sweep = add_sweep(outputs, "s1", [])

@@ -64,7 +64,7 @@ def test_parts_of_a_run_come_in_time_also_within_a_second() -> None:
 
 
 def test_folders_that_wandb_wrote_offline_are_a_source_too(server: WandbServer, tmp_path: Path) -> None:
-    config = {"schema": 1, "name": "digits-mlp-a", "dataset": {"name": "digits"}, "defense": {"name": "thrm"}}
+    config = {"schema": 2, "name": "digits-mlp-a", "dataset": {"name": "digits"}, "defense": {"name": "thrm"}}
     config |= {
         "lambda": 5,
         "epsilon": "8/255",

@@ -167,14 +167,14 @@ def contents(path: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("broken", "content", "message"),
     [
-        ("result.json", b'{"schema": 1, "D": 0.', "the result cannot be read"),
+        ("result.json", b'{"schema": 2, "D": 0.', "the result cannot be read"),
         ("result.json", b"", "the result cannot be read"),
-        ("result.json", b"[]", "has schema version None, this version of hypo reads 1"),
-        ("result.json", b'{"schema": 2}', "has schema version 2, this version of hypo reads 1"),
+        ("result.json", b"[]", "has schema version None, this version of hypo reads 2"),
+        ("result.json", b'{"schema": 3}', "has schema version 3, this version of hypo reads 2"),
         ("result.json", b"\xff\xfe", "the result cannot be read"),
         ("checkpoint.pt", None, "the checkpoint cannot be read"),
         ("checkpoint.pt", b"", "the checkpoint cannot be read"),
-        ("config.yaml", b"schema: 2\n", "has schema version 2, this version of hypo reads 1"),
+        ("config.yaml", b"schema: 3\n", "has schema version 3, this version of hypo reads 2"),
         ("config.yaml", b"a: [1", "cannot be read"),
         ("config.yaml", b"", "has schema version None"),
     ],

@@ -106,13 +106,13 @@ def test_a_failed_job_leaves_the_others_alone(run) -> None:
 def test_a_broken_result_is_one_hole_and_stays_as_it_was(run, tmp_path: Path) -> None:
     run("seed=0")
     (result,) = (tmp_path / "outputs" / "runs").glob("*/result.json")
-    result.write_text('{"schema": 1, "D"')
+    result.write_text('{"schema": 2, "D"')
     typed = run("seed=0,1")
     assert typed.code == 1
     assert "failed: outputs/runs/" in typed.out
     assert "move it away" in typed.out
     assert "1 of 2" in typed.out
-    assert result.read_text() == '{"schema": 1, "D"'
+    assert result.read_text() == '{"schema": 2, "D"'
 
 
 def test_a_sweep_has_one_output_dir(run, tmp_path: Path) -> None:
