@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from analysis.parts import PARTS
-from hypo.errors import InputError
-from hypo.streams import replace_what_cannot_be_shown
+from hypo.command_line.streams import replace_what_cannot_be_shown
+from hypo.settings.errors import InputError
 
 if TYPE_CHECKING:
     import pandas

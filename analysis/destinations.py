@@ -8,9 +8,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.drawing import FILE_TYPES, save
+from analysis.curves.drawing import FILE_TYPES, save
 from analysis.files import make_folder, write_whole
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

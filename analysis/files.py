@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypo.atomic import write_atomically
-from hypo.errors import InputError
+from hypo.runs.atomic import write_atomically
+from hypo.settings.errors import InputError
 
 
 def make_folder(folder: Path) -> None:

@@ -8,30 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis import (
-    comparison_text,
-    curves,
-    destinations,
-    paper_tables,
-    pareto_text,
-    picture_parts,
-    pivot,
-    runs,
-    selection,
-    tables,
-    targeted,
-    wandb_part,
-)
-from analysis.beside_paper import beside_paper
-from analysis.cells import SYMBOLS
-from analysis.collect import collect
-from analysis.compare import compare
+from analysis import destinations
+from analysis.curves import curves, picture_parts, targeted
 from analysis.files import write_whole
-from analysis.lines import METRICS, SETTINGS
-from analysis.paper_holes import with_holes
-from analysis.pareto import fronts
-from analysis.placement import published_name
-from hypo.errors import InputError
+from analysis.paper import paper_tables
+from analysis.paper.beside_paper import beside_paper
+from analysis.paper.paper_holes import with_holes
+from analysis.paper.placement import published_name
+from analysis.reading import selection
+from analysis.reading.collect import collect
+from analysis.tables import comparison_text, pareto_text, pivot, runs, tables
+from analysis.tables.cells import SYMBOLS
+from analysis.tables.compare import compare
+from analysis.tables.lines import METRICS, SETTINGS
+from analysis.tables.pareto import fronts
+from analysis.wandb import part as wandb_part
+from hypo.settings.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
@@ -161,7 +153,7 @@ def _targeted(options: argparse.Namespace) -> pandas.DataFrame:
 
 
 def _paper_figure(options: argparse.Namespace) -> pandas.DataFrame:
-    from analysis.figures.paper_figures import paper_figure
+    from analysis.curves.figures.paper_figures import paper_figure
 
     drawn, runs = paper_figure(_runs(options), options.figure)
     destinations.save_figure(drawn, destinations.figure_folder(options), options.figure.replace("/", "-"))

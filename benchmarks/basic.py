@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 import hypo
-from hypo import resolvers
+from hypo.command_line import resolvers
 
 _CONFIG = Path(hypo.__file__).parents[1] / "conf"
 resolvers.register()  # before Hydra composes
@@ -19,9 +19,9 @@ resolvers.register()  # before Hydra composes
 @hydra.main(version_base="1.3", config_path=str(_CONFIG), config_name="config")
 def run(config: DictConfig) -> None:
     """One job, in the process that runs them all."""
-    from hypo.attempt import attempt
-    from hypo.config import job_from_config
-    from hypo.console import Lines
+    from hypo.command_line.config import job_from_config
+    from hypo.command_line.console import Lines
+    from hypo.jobs.attempt import attempt
 
     chosen = HydraConfig.get()
     job = job_from_config(config, chosen.runtime.choices, chosen.overrides.task)

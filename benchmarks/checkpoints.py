@@ -19,9 +19,9 @@ from hypo.defenses.defense import Defense
 from hypo.defenses.pgd_at import PgdAt
 from hypo.defenses.standard import Standard
 from hypo.defenses.trades import Trades
-from hypo.recipe import Recipe
 from hypo.threat_models.linf import Linf
-from hypo.training import train
+from hypo.training.loop import train
+from hypo.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Setting:
 
 
 def build(arch: Architecture, data: ImageData, seed: int) -> nn.Module:
-    """A freshly initialised model for `data`, laid out as `hypo.experiment` does."""
+    """A freshly initialised model for `data`, laid out as `hypo.jobs.experiment` does."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = arch.build(data.shape, len(data.classes))

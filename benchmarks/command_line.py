@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import torch
 
-from hypo import checks
 from hypo.datasets.image_folder import ImageFolder
 from hypo.datasets.images import ImageData
-from hypo.device import resolve
-from hypo.errors import InputError
+from hypo.settings import checks
+from hypo.settings.device import resolve
+from hypo.settings.errors import InputError
 
 
 def parser(program: str, description: str) -> argparse.ArgumentParser:

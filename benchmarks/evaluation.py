@@ -17,10 +17,10 @@ from benchmarks.checkpoints import Setting, settings
 from benchmarks.measuring import alternate, heading, ratio
 from benchmarks.others import TORCHATTACKS_MISSING, Flags, Task, libraries
 from benchmarks.passes import counting
-from hypo import checks
 from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.evaluation import Evaluation, evaluate
-from hypo.precision import full_precision
+from hypo.measurements.evaluation import Evaluation, evaluate
+from hypo.settings import checks
+from hypo.settings.precision import full_precision
 from hypo.threat_models.linf import Linf
 
 SEED = 0

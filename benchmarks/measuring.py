@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from hypo.environment import environment
+from hypo.jobs.environment import environment
 
 Timings = Mapping[str, list[float]]
 """For each candidate its seconds, one entry a round."""

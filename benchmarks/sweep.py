@@ -13,8 +13,8 @@ import torch
 
 import hypo
 from benchmarks.measuring import alternate, ratio
-from hypo.errors import InputError
-from hypo.grid import LAMBDAS
+from hypo.command_line.grid import LAMBDAS
+from hypo.settings.errors import InputError
 
 DEFENSES = ("thrm", "trades")
 

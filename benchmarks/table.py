@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 import yaml
 
-from analysis import row_cache
-from analysis.collect import collect
-from analysis.tables import markdown, tradeoff_table
+from analysis.reading import row_cache
+from analysis.reading.collect import collect
+from analysis.tables.tables import markdown, tradeoff_table
 from benchmarks.command_line import repetitions, run
 from benchmarks.measuring import alternate, heading, ratio
-from hypo import checks
-from hypo.identity import SCHEMA
+from hypo.settings import checks
+from hypo.settings.identity import SCHEMA
 
 _LAMBDAS = (0, 1, 5, 10, 20, 40, 60, 80, 100, 200)
 _METRICS = ("D", "A", "F", "R_nat", "R_adv", "R_adv_plus", "R_hyp", "R_hyp_minus", "R_sta", "R_sta_minus")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hypo.datasets.images import ImageData
-from hypo.recipe import Recipe
+from hypo.training.recipe import Recipe
 
 
 class PilImages(torch.utils.data.Dataset[Any]):

@@ -17,9 +17,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from hypo import options, plugins, resolvers
-from hypo.explain import explain, is_understood
-from hypo.streams import replace_what_cannot_be_shown
+from hypo.command_line import options, plugins, resolvers
+from hypo.command_line.explain import explain, is_understood
+from hypo.command_line.streams import replace_what_cannot_be_shown
 
 # Set before torch is imported: its threads would wait for each other spinning, and a processor that is shared
 # with anything else then spends most of its time on that (a digits run took 7 to 15 times as long).
@@ -46,8 +46,8 @@ def _refusing() -> Iterator[None]:
 @hydra.main(version_base="1.3", config_path=str(_CONFIG), config_name="config")
 def run(config: DictConfig) -> None:
     """One job, here and now; exits with 1 when it fails."""
-    from hypo.config import job_from_config
-    from hypo.console import run_one
+    from hypo.command_line.config import job_from_config
+    from hypo.command_line.console import run_one
 
     with _refusing():
         chosen = HydraConfig.get()

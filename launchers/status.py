@@ -8,20 +8,20 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from hydra_plugins.hypo_launchers._cancel import cancel
-from hydra_plugins.hypo_launchers._cell_table import STYLES, counts, distinguishing, lines, readable_names, table
-from hydra_plugins.hypo_launchers._cells import UNFINISHED
-from hydra_plugins.hypo_launchers._cluster import SlurmError
-from hydra_plugins.hypo_launchers._failures import failures
-from hydra_plugins.hypo_launchers._find_sweep import find_sweep
-from hydra_plugins.hypo_launchers._moment import Moment, PlannedSweep, planned_sweep
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from analysis.escaping import one_line
-from hypo.errors import InputError
-from hypo.streams import replace_what_cannot_be_shown
+from hypo.command_line.streams import replace_what_cannot_be_shown
+from hypo.settings.errors import InputError
+from launchers.slurm.cancel import cancel
+from launchers.watching.cell_table import STYLES, counts, distinguishing, lines, readable_names, table
+from launchers.watching.cells import UNFINISHED
+from launchers.watching.cluster import SlurmError
+from launchers.watching.failures import failures
+from launchers.watching.find_sweep import find_sweep
+from launchers.watching.moment import Moment, PlannedSweep, planned_sweep
 
 _SECONDS = 5.0
 """Between two looks of `--watch`; more where a look itself takes long, so that nobody's cluster is kept busy."""

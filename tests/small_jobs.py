@@ -8,13 +8,13 @@ from typing import Any
 from small_models import small_experiment
 
 from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attempt import attempt
 from hypo.defenses.thrm import Thrm
-from hypo.experiment import Experiment
-from hypo.identity import GROUPS
-from hypo.job import Job
-from hypo.settings import describe
-from hypo.tracking import Tracking
+from hypo.jobs.attempt import attempt
+from hypo.jobs.experiment import Experiment
+from hypo.jobs.job import Job
+from hypo.runs.tracking import Tracking
+from hypo.settings.components import describe
+from hypo.settings.identity import GROUPS
 
 THRM = Thrm(3.0, ProjectedGradient(steps=2, relative_step=0.5))
 

@@ -15,12 +15,12 @@ from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData, Split, split_from_rows
 from hypo.defenses.defense import Loss
 from hypo.defenses.standard import Standard
-from hypo.evaluation import Evaluation
-from hypo.experiment import Experiment
-from hypo.recipe import Recipe
+from hypo.jobs.experiment import Experiment
+from hypo.measurements.evaluation import Evaluation
 from hypo.threat_models.linf import Linf
 from hypo.threat_models.threat_model import ThreatModel
-from hypo.training import train
+from hypo.training.loop import train
+from hypo.training.recipe import Recipe
 from hypo.training_data.poisoning import Crafter, Poisoning
 from hypo.training_data.quality import Quality
 

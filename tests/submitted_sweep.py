@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from fake_slurm import FakeSlurm
-from hydra_plugins.hypo_launchers._cells import Cell
-from hydra_plugins.hypo_launchers._moment import PlannedSweep, planned_sweep
-from hydra_plugins.hypo_launchers._submission import Array, Submission
 
-from hypo import sweep_directory
-from hypo.identity import SCHEMA
+from hypo.runs import sweep as sweep_directory
+from hypo.settings.identity import SCHEMA
+from launchers.watching.cells import Cell
+from launchers.watching.moment import PlannedSweep, planned_sweep
+from launchers.watching.submission import Array, Submission
 
 SUBMITTED = "2026-01-01T00:00:00+00:00"
 LATER = "2026-01-01T01:00:00+00:00"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hypo.atomic import write_atomically
+from hypo.runs.atomic import write_atomically
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -95,7 +95,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
 
 WRITE = """
 import sys, pathlib
-from hypo.atomic import write_atomically
+from hypo.runs.atomic import write_atomically
 
 for number in range(200):
     write_atomically(pathlib.Path(sys.argv[1]), sys.argv[2].encode() * 50_000, durable=False)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hypo.augmentation import augment
+from hypo.training.augmentation import augment
 
 BATCH, CHANNELS, HEIGHT, WIDTH = 40, 3, 6, 5
 

@@ -9,7 +9,7 @@ import pytest
 from omegaconf.errors import OmegaConfBaseException
 from test_config import job
 
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 
 
 def config(*overrides: str) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hypo.certificates import certified
-from hypo.errors import CertificateError
-from hypo.risks import Flags, Share
+from hypo.measurements.certificate import certified
+from hypo.measurements.risks import Flags, Share
+from hypo.settings.errors import CertificateError
 
 RADIUS = 1.0
 

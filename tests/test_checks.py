@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hypo import checks
-from hypo.errors import InputError
+from hypo.settings import checks
+from hypo.settings.errors import InputError
 
 NOT_NUMBERS: list[Any] = [
     "five", "", "nan", "inf", "-inf", "8/0", "8/", "/8", "1/2/3", "1e999", "9" * 400 + "/1", True, False, None,

@@ -10,12 +10,12 @@ from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 from parquet_files import small_data_set
 
-from hypo import resolvers
-from hypo.config import job_from_config
-from hypo.errors import InputError
-from hypo.identity import GROUPS
-from hypo.job import Job
-from hypo.settings import build, describe
+from hypo.command_line import resolvers
+from hypo.command_line.config import job_from_config
+from hypo.jobs.job import Job
+from hypo.settings.components import build, describe
+from hypo.settings.errors import InputError
+from hypo.settings.identity import GROUPS
 
 CONF = Path(__file__).parent.parent / "conf"
 OPTIONS = sorted(

@@ -14,11 +14,11 @@ from small_models import small_experiment
 
 from hypo.attacks.hypocritical import Hypocritical
 from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attempt import attempt
 from hypo.datasets.digits import Digits
-from hypo.demonstration import Example, demonstrate, read_sheet, sheet
-from hypo.evaluation import Evaluation
-from hypo.run_directory import load_model, load_test_data
+from hypo.jobs.attempt import attempt
+from hypo.measurements.evaluation import Evaluation
+from hypo.measurements.pictures import Example, demonstrate, read_sheet, sheet
+from hypo.runs.directory import load_model, load_test_data
 from hypo.threat_models.linf import Linf
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from hypo.device import few_threads, resolve
-from hypo.errors import InputError
+from hypo.settings.device import few_threads, resolve
+from hypo.settings.errors import InputError
 
 
 def test_auto_is_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

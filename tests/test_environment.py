@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import hypo
-from hypo import environment
+from hypo.jobs import environment
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from hypo.attacks.model_state import attacked
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.attacks.stability import Stability
 from hypo.datasets.images import ImageData, Split
-from hypo.errors import InputError
-from hypo.evaluation import Evaluation, evaluate
-from hypo.randomness import example_noise
-from hypo.risks import Flags, risks
+from hypo.measurements.evaluation import Evaluation, evaluate
+from hypo.measurements.risks import Flags, risks
+from hypo.settings.errors import InputError
+from hypo.settings.randomness import example_noise
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
 from hypo.threat_models.threat_model import ThreatModel

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData, Split
-from hypo.errors import DivergedError
-from hypo.evaluation import Evaluation, evaluate
-from hypo.pooled_search import compaction_steps
-from hypo.risks import decided, risks
+from hypo.measurements.evaluation import Evaluation, evaluate
+from hypo.measurements.pooled_search import compaction_steps
+from hypo.measurements.risks import decided, risks
+from hypo.settings.errors import DivergedError
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
 

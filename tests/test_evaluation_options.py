@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from test_config import job
 
-from hypo.evaluation import Evaluation
+from hypo.measurements.evaluation import Evaluation
 
 PUBLISHED = {  # steps, their length in units of ε, objective, targeted
     "fgsm": (1, 1.0, "cross_entropy", False),

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hypo.errors import InputError
-from hypo.grid import LAMBDAS, expand
+from hypo.command_line.grid import LAMBDAS, expand
+from hypo.settings.errors import InputError
 
 
 @pytest.mark.parametrize(

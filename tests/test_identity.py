@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_models import small_experiment
 
-import hypo.identity
+import hypo.settings.identity
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.datasets.mnist import Mnist
 from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
-from hypo.evaluation import Evaluation
-from hypo.experiment import Experiment
-from hypo.identity import run_id, short_hash, training_id
-from hypo.recipe import Recipe
+from hypo.jobs.experiment import Experiment
+from hypo.measurements.evaluation import Evaluation
+from hypo.settings.identity import run_id, short_hash, training_id
 from hypo.threat_models.linf import Linf
+from hypo.training.recipe import Recipe
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -112,13 +112,13 @@ def test_every_setting_of_the_recipe_enters() -> None:
 
 
 def test_lambda_does_not_enter_where_the_defense_takes_none() -> None:
-    described = hypo.identity.describe(small_experiment(Standard()), identity=True)
+    described = hypo.settings.identity.describe(small_experiment(Standard()), identity=True)
     assert "lambda" not in str(described)
 
 
 def test_the_schema_enters(monkeypatch: pytest.MonkeyPatch) -> None:
     before = run_id(experiment())
-    monkeypatch.setattr(hypo.identity, "SCHEMA", 3)
+    monkeypatch.setattr(hypo.settings.identity, "SCHEMA", 3)
     assert run_id(experiment()) != before
 
 

@@ -16,9 +16,9 @@ from torch import nn
 
 from hypo.datasets.images import ImageData
 from hypo.defenses.standard import Standard
-from hypo.errors import InputError
-from hypo.experiment import Experiment
-from hypo.job import Job, from_record
+from hypo.jobs.experiment import Experiment
+from hypo.jobs.job import Job, from_record
+from hypo.settings.errors import InputError
 from hypo.training_data.quality import Quality
 
 

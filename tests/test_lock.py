@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from hypo import lock
-from hypo.errors import LockedError
-from hypo.lock import Claim, Lock, holder, is_held, seconds_since_beat
+from hypo.runs import lock
+from hypo.runs.lock import Claim, Lock, holder, is_held, seconds_since_beat
+from hypo.settings.errors import LockedError
 
 HOLD = """
 import json, pathlib, sys
-from hypo.errors import LockedError
-from hypo.lock import Claim, Lock
+from hypo.settings.errors import LockedError
+from hypo.runs.lock import Claim, Lock
 with Lock(pathlib.Path(sys.argv[1]), Claim(**json.loads(sys.argv[2]))) as held:
     print("held", flush=True)
     for line in sys.stdin:

@@ -27,11 +27,11 @@ from omegaconf.errors import OmegaConfBaseException
 from parquet_files import small_data_set
 from PIL import Image
 
-from hypo import plugins, resolvers
 from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.device import resolve
-from hypo.explain import KEYS, SET_THROUGH, explain, is_understood
-from hypo.settings import build
+from hypo.command_line import plugins, resolvers
+from hypo.command_line.explain import KEYS, SET_THROUGH, explain, is_understood
+from hypo.settings.components import build
+from hypo.settings.device import resolve
 
 CONF = Path(__file__).parent.parent / "conf"
 
@@ -151,7 +151,7 @@ def keys_of(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def test_every_setting_of_a_job_takes_what_its_type_takes(loader: Any, here: Path) -> None:
-    from hydra_plugins.hypo_launchers._compose import Composer
+    from launchers.planning.compose import Composer
 
     composer = Composer(loader, loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN))
     tried_before = set()
@@ -179,7 +179,7 @@ def test_every_setting_of_a_job_takes_what_its_type_takes(loader: Any, here: Pat
 
 @pytest.mark.parametrize("group", ["hydra/launcher", "hydra/sweeper", "sweeps"])
 def test_what_is_chosen_is_an_option(loader: Any, here: Path, group: str) -> None:
-    from hydra_plugins.hypo_launchers._compose import Composer
+    from launchers.planning.compose import Composer
 
     composer = Composer(loader, loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN))
     assert tried(group, lambda typed: composer.job([typed if "/" in group else f"+{typed}"])) == set()
@@ -193,17 +193,18 @@ class TakenError(Exception):
 def test_every_setting_of_a_launcher_takes_what_its_type_takes(
     loader: Any, here: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    from hydra_plugins.hypo_launchers import _slurm_settings, _sweep
+    from launchers.planning import sweep
+    from launchers.slurm import settings as slurm_settings
 
     def compose(*arguments: object, **options: object) -> None:
         raise TakenError
 
-    monkeypatch.setattr(_sweep, "compose", compose)
+    monkeypatch.setattr(sweep, "compose", compose)
     master = loader.load_configuration("config", [f"hydra/launcher={name}"], run_mode=RunMode.MULTIRUN)
     launcher = Plugins.instance().class_name_to_class[master.hydra.launcher["_target_"]]
     hints = get_type_hints(launcher.__init__)
     if name == "slurm":
-        hints = get_type_hints(_slurm_settings.Resources) | get_type_hints(_slurm_settings.SlurmSettings)
+        hints = get_type_hints(slurm_settings.Resources) | get_type_hints(slurm_settings.SlurmSettings)
 
     def attempt(typed: str) -> None:
         with pytest.raises(TakenError):

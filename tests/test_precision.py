@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from hypo.precision import full_precision
+from hypo.settings.precision import full_precision
 
 
 def legacy(name: str) -> Callable[[], None]:

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hypo.randomness import derive, example_noise, generator
+from hypo.settings.randomness import derive, example_noise, generator
 
 SHAPE = (1, 4, 5)
 CPU = torch.device("cpu")

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from hypo.architectures.linf_dist_net import LinfDistNet
-from hypo.errors import InputError
-from hypo.recipe import Recipe
+from hypo.settings.errors import InputError
+from hypo.training.recipe import Recipe
 
 
 def rates(recipe: Recipe, steps_per_epoch: int) -> list[float]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hypo.risks import CONFIDENCE, Flags, Share, decided, risks
+from hypo.measurements.risks import CONFIDENCE, Flags, Share, decided, risks
 
 Example = tuple[bool, bool, bool, bool]
 """correct, adv, hyp, sta."""

@@ -17,8 +17,8 @@ import yaml
 from command_line import Typed, typed
 from PIL import Image
 
-from hypo.run_directory import load_model, load_test_data
-from hypo.tracking import close
+from hypo.runs.directory import load_model, load_test_data
+from hypo.runs.tracking import close
 
 CONF = Path(__file__).parent.parent / "conf"
 SHORT = ("recipe.epochs=2", "recipe.train_limit=120", "evaluation.test_limit=100", "tracking=disabled")
@@ -211,8 +211,8 @@ def test_a_corrupt_image_is_named(run, tmp_path: Path) -> None:
 
 def test_a_full_disk_fails_the_run_in_one_line(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     run(*SHORT, "seed=1")
-    monkeypatch.setattr("hypo.atomic.os.fsync", lambda descriptor: full())
-    monkeypatch.setattr("hypo.run_directory.RunDirectory.update_status", lambda self, **changes: full())
+    monkeypatch.setattr("hypo.runs.atomic.os.fsync", lambda descriptor: full())
+    monkeypatch.setattr("hypo.runs.directory.RunDirectory.update_status", lambda self, **changes: full())
 
     def full() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -16,13 +16,13 @@ from small_models import ConvolutionBatchNorm, Stripes, small_experiment
 
 from hypo.architectures.small_cnn import SmallCnn
 from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attempt import attempt
 from hypo.datasets.digits import Digits
-from hypo.errors import InputError
-from hypo.evaluation import Evaluation
-from hypo.findings import Findings
-from hypo.risks import Share
-from hypo.run_directory import RunDirectory, load_model, load_test_data
+from hypo.jobs.attempt import attempt
+from hypo.measurements.evaluation import Evaluation
+from hypo.measurements.findings import Findings
+from hypo.measurements.risks import Share
+from hypo.runs.directory import RunDirectory, load_model, load_test_data
+from hypo.settings.errors import InputError
 
 CPU = torch.device("cpu")
 

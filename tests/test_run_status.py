@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hypo import run_status
-from hypo.errors import InputError
-from hypo.outcome import CAUSES, Outcome
+from hypo.runs import status as run_status
+from hypo.runs.outcome import CAUSES, Outcome
+from hypo.settings.errors import InputError
 
 CONFIG = {"schema": 2, "run_id": "0123456789ab", "lambda": "1/2", "arch": {"name": "mlp", "hidden": [8, 8]}}
 
@@ -124,5 +124,5 @@ def test_json_has_null_where_there_is_no_number() -> None:
 
 
 def test_whoever_watches_runs_does_not_load_what_they_train_with() -> None:
-    code = "import sys, hypo.run_status, hypo.sweep_directory, hypo.lock; sys.exit('torch' in sys.modules)"
+    code = "import sys, hypo.runs.status, hypo.runs.sweep, hypo.runs.lock; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -17,12 +17,12 @@ from hypo.architectures.lenet import Lenet
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
-from hypo.errors import InputError
-from hypo.evaluation import Evaluation
-from hypo.recipe import Recipe
-from hypo.settings import build, describe
+from hypo.measurements.evaluation import Evaluation
+from hypo.settings.components import build, describe
+from hypo.settings.errors import InputError
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
+from hypo.training.recipe import Recipe
 from hypo.training_data.poisoning import Crafter
 
 GROUPS = {"architectures", "datasets", "defenses", "threat_models", "training_data"}
@@ -103,7 +103,7 @@ def test_a_default_class_needs_no_target() -> None:
 
 
 RECIPE = {
-    "_target_": "hypo.recipe.Recipe",
+    "_target_": "hypo.training.recipe.Recipe",
     "epochs": 1,
     "batch": 1,
     "optimizer": "sgd",
@@ -126,7 +126,7 @@ RECIPE = {
         ({"milestones": ["x"]}, r"^recipe\.milestones: takes a whole number, got 'x'"),
         ({"schedule": "milestones"}, r"^recipe\.milestones: takes the epochs"),
         (
-            {"_target_": "hypo.recipe.Recipes"},
+            {"_target_": "hypo.training.recipe.Recipes"},
             r"^recipe\._target_: takes the dotted path of a dataclass, got 'hypo\.",
         ),
         ({"_target_": "hypo.recipes.Recipes"}, r"^recipe\._target_: takes the dotted path of a dataclass, got"),
@@ -160,7 +160,14 @@ def test_booleans_typed_as_numbers_are_booleans() -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["os.system", "subprocess.Popen", "builtins.eval", "hypo.job.os", "hypo.settings.importlib", "shutil.rmtree"],
+    [
+        "os.system",
+        "subprocess.Popen",
+        "builtins.eval",
+        "hypo.jobs.job.os",
+        "hypo.settings.components.importlib",
+        "shutil.rmtree",
+    ],
 )
 def test_nothing_but_a_dataclass_is_ever_called(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def called(*arguments: object, **named: object) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from hypo import shared_files
-from hypo.errors import LockedError
-from hypo.lock import Claim, Lock
-from hypo.shared_files import made_once
+from hypo.runs import shared_files
+from hypo.runs.lock import Claim, Lock
+from hypo.runs.shared_files import made_once
+from hypo.settings.errors import LockedError
 
 
 def lock_of(path: Path) -> Path:

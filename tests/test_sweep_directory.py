@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hypo import sweep_directory
-from hypo.errors import InputError
+from hypo.runs import sweep as sweep_directory
+from hypo.settings.errors import InputError
 
 
 def record(name: str, **config: Any) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 
-from hypo import resolvers
-from hypo.identity import training_id, trains
-from hypo.job import Job
+from hypo.command_line import resolvers
+from hypo.jobs.job import Job
+from hypo.settings.identity import training_id, trains
 
 ROOT = Path(__file__).parents[1]
 FULL = sorted(path.stem for path in (ROOT / "sweeps" / "tao2022").glob("*.yaml"))
@@ -37,8 +37,9 @@ def jobs(sweep: str, *arguments: str) -> list[Job]:
 def wanted(sweep: str, *arguments: str) -> tuple[Job, ...]:
     """The distinct runs that the sweep and what is typed with it ask for."""
     Plugins.instance()  # imports the plugins anew, so that what was imported before would be another class
-    from hydra_plugins.hypo_launchers._compose import Composer
     from hydra_plugins.hypo_launchers.grid_sweeper import GridSweeper
+
+    from launchers.planning.compose import Composer
 
     resolvers.register()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):

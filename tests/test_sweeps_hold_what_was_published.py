@@ -13,12 +13,12 @@ import pytest
 from test_sweeps import ALL, PAPER, header, jobs, wanted
 
 import analysis
-from hypo import checks
 from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.identity import training_id, trains
-from hypo.job import Job
+from hypo.jobs.job import Job
+from hypo.settings import checks
+from hypo.settings.identity import training_id, trains
 
-FILE = Path(analysis.__file__).parent / "reference" / "tao2022.csv"
+FILE = Path(analysis.__file__).parent / "paper" / "reference" / "tao2022.csv"
 LINES = list(csv.DictReader(FILE.read_text("utf-8").splitlines()))
 
 Cell = tuple[Any, ...]

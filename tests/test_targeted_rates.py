@@ -9,10 +9,10 @@ from torch import nn
 
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData, Split
-from hypo.evaluation import Evaluation, evaluate
-from hypo.findings import TargetedRate
-from hypo.risks import Share, risks
-from hypo.targeted_rates import targeted_rates
+from hypo.measurements.evaluation import Evaluation, evaluate
+from hypo.measurements.findings import TargetedRate
+from hypo.measurements.risks import Share, risks
+from hypo.measurements.targeted import targeted_rates
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
 from hypo.threat_models.threat_model import ThreatModel

@@ -12,9 +12,9 @@ import torch
 from tracked_processes import KEY, SUMMARY, recorded, run_script
 from wandb_server import WandbServer
 
-from hypo.demonstration import Example, sheet
-from hypo.errors import InputError
-from hypo.tracking import Tracking
+from hypo.measurements.pictures import Example, sheet
+from hypo.runs.tracking import Tracking
+from hypo.settings.errors import InputError
 
 
 def test_another_mode_is_refused() -> None:
@@ -82,8 +82,8 @@ def test_a_killed_process_leaves_every_record(tmp_path: Path) -> None:
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
 def test_a_forked_worker_records_for_itself(tmp_path: Path) -> None:
     done = run_script(
-        "import multiprocessing, hypo.tracking\n"
-        "def work():\n    train('worker', 'b').finish({}); hypo.tracking.close()\n"
+        "import multiprocessing, hypo.runs.tracking\n"
+        "def work():\n    train('worker', 'b').finish({}); hypo.runs.tracking.close()\n"
         "mirror = train('parent', 'a')\n"
         "worker = multiprocessing.get_context('fork').Process(target=work)\n"
         "worker.start(); worker.join(); mirror.log({'epoch': 4}); mirror.finish({})",

@@ -17,8 +17,8 @@ import pytest
 from tracked_processes import KEY, SUMMARY, begin_script, recorded, run_script, start
 from wandb_server import WandbServer
 
-from hypo import tracking
-from hypo.wandb_process import INIT_SECONDS, PROBE_SECONDS, Recorder
+from hypo.runs import tracking
+from hypo.runs.wandb_process import INIT_SECONDS, PROBE_SECONDS, Recorder
 
 
 @pytest.fixture

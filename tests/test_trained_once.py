@@ -12,20 +12,20 @@ import pytest
 from small_jobs import THRM, Silent, job
 from small_models import Stripes, small_experiment, small_poisoning, small_recipe
 
-from hypo import experiment as experiment_module
 from hypo.architectures.mlp import Mlp
 from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attempt import attempt
 from hypo.defenses.none import NoDefense
 from hypo.defenses.standard import Standard
-from hypo.errors import InputError
-from hypo.evaluation import Evaluation
-from hypo.experiment import Experiment
-from hypo.identity import run_id, training_id
-from hypo.outcome import Outcome
+from hypo.jobs import experiment as experiment_module
+from hypo.jobs.attempt import attempt
+from hypo.jobs.experiment import Experiment
+from hypo.measurements.evaluation import Evaluation
+from hypo.runs.outcome import Outcome
+from hypo.runs.tracking import Mirror, Tracking
+from hypo.settings.errors import InputError
+from hypo.settings.identity import run_id, training_id
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
-from hypo.tracking import Mirror, Tracking
 from hypo.training_data.naive import Naive
 from hypo.training_data.quality import Quality
 

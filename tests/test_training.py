@@ -17,11 +17,11 @@ from hypo.defenses.pgd_at import PgdAt
 from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
 from hypo.defenses.trades import Trades
-from hypo.errors import DivergedError, InputError
-from hypo.recipe import Recipe
+from hypo.settings.errors import DivergedError, InputError
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
-from hypo.training import Checkpoint, History, train
+from hypo.training.loop import Checkpoint, History, train
+from hypo.training.recipe import Recipe
 
 ATTACK = ProjectedGradient(steps=2, relative_step=0.5)
 THREAT_MODEL = Linf(0.05)

@@ -21,15 +21,15 @@ from small_models import small_experiment, small_recipe
 from hypo.architectures.mlp import Mlp
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.datasets.digits import Digits
-from hypo.evaluation import Evaluation
-from hypo.job import Job
-from hypo.lock import Claim, Lock, holder
-from hypo.outcome import STOPPED, Outcome
+from hypo.jobs.job import Job
+from hypo.measurements.evaluation import Evaluation
+from hypo.runs.lock import Claim, Lock, holder
+from hypo.runs.outcome import STOPPED, Outcome
 
 SERVE = """
 import sys
 from multiprocessing.connection import Connection
-from hypo.worker import serve
+from hypo.command_line.worker import serve
 serve(Connection(int(sys.argv[1])))
 """
 

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hypo import tracking
-from hypo.tracking import Mirror, Tracking
+from hypo.runs import tracking
+from hypo.runs.tracking import Mirror, Tracking
 
 KEY = "5ec2e7" * 6 + "5ec2"
 WANDB_CORE = str(Path(str(find_spec("wandb").origin)).parent / "bin" / "wandb-core")
@@ -20,7 +20,7 @@ SUMMARY = {"R_nat": 0.25, "intervals": {"R_nat": [0.2, 0.3]}}
 TRAIN = """
 import logging, os, pathlib, sys
 logging.basicConfig(format="%(levelname)s %(message)s")
-from hypo.tracking import Tracking
+from hypo.runs.tracking import Tracking
 
 def train(directory, run_id, epochs=3):
     directory = pathlib.Path(directory)

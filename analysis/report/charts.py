@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from analysis.cells import SYMBOLS
-from analysis.lines import METRICS
+from analysis.tables.cells import SYMBOLS
+from analysis.tables.lines import METRICS
 
 if TYPE_CHECKING:
     import altair

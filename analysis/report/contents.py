@@ -8,13 +8,13 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from analysis import published
-from analysis.beside_paper import Comparison, beside_paper
-from analysis.cells import Block, Cell, blocks, unplaced
-from analysis.measured import METRICS
-from analysis.records import number
-from analysis.tables import shown
-from hypo.errors import InputError
+from analysis.paper import published
+from analysis.paper.beside_paper import Comparison, beside_paper
+from analysis.reading.measured import METRICS
+from analysis.tables.cells import Block, Cell, blocks, unplaced
+from analysis.tables.records import number
+from analysis.tables.tables import shown
+from hypo.settings.errors import InputError
 
 if TYPE_CHECKING:
     import pandas

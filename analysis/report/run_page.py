@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.collect import load
-from analysis.measured import CERTIFIED, METRICS
-from hypo.demonstration import Sheet, read_sheet
+from analysis.reading.collect import load
+from analysis.reading.measured import CERTIFIED, METRICS
+from hypo.measurements.pictures import Sheet, read_sheet
 
 _HISTORY = ("loss", "learning_rate", "clean_accuracy", "perturbed_accuracy")
 _PERCENT = ("clean_accuracy", "perturbed_accuracy")

@@ -11,13 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis import paper_tables
-from analysis.cells import SYMBOLS
 from analysis.files import make_folder, write_whole
+from analysis.paper import paper_tables
 from analysis.report.charts import specifications
 from analysis.report.contents import CHOICES, Contents, contents
 from analysis.report.run_page import RunPage, run_page
-from analysis.tables import UNITS, shown
+from analysis.tables.cells import SYMBOLS
+from analysis.tables.tables import UNITS, shown
 
 if TYPE_CHECKING:
     import jinja2

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import nn
 
-from hypo import checks
+from hypo.settings import checks
 
 Initialisation = Literal["torchvision", "authors_code"]
 """Torchvision's, which the paper of Tao et al. (2022) names, or that of their code."""

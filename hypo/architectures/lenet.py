@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from hypo import checks
 from hypo.architectures.linf_distance import distances, distances_with_surrogate
-from hypo.errors import InputError
+from hypo.settings import checks
+from hypo.settings.errors import InputError
 
 _LARGE = -10.0
 _MOMENTUM = 0.1

@@ -9,7 +9,7 @@ from typing import Literal
 
 from torch import nn
 
-from hypo import checks
+from hypo.settings import checks
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hypo import checks
 from hypo.architectures.initialisation import Initialisation, he_initialised
-from hypo.errors import InputError
+from hypo.settings import checks
+from hypo.settings.errors import InputError
 
 
 @dataclass(frozen=True)

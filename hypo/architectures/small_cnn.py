@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from torch import nn
 
-from hypo import checks
-from hypo.errors import InputError
+from hypo.settings import checks
+from hypo.settings.errors import InputError
 
 
 @dataclass(frozen=True)

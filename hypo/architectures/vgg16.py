@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from hypo import checks
 from hypo.architectures.initialisation import Initialisation, he_initialised
-from hypo.errors import InputError
+from hypo.settings import checks
+from hypo.settings.errors import InputError
 
 _STAGES = ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3))
 """Of each stage its channels, in units of the width, and how many convolutions; then the image is halved."""

@@ -8,9 +8,9 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hypo import checks
 from hypo.architectures.initialisation import Initialisation, he_initialised
-from hypo.errors import InputError
+from hypo.settings import checks
+from hypo.settings.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from hypo import checks
 from hypo.attacks.goal import Goal
 from hypo.attacks.model_state import attacked
+from hypo.settings import checks
 from hypo.threat_models.threat_model import ThreatModel
 
 GAUSSIAN_START = 0.01

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from hypo import checks
 from hypo.datasets.images import ImageData, Known
 from hypo.datasets.torchvision_files import read_splits
+from hypo.settings import checks
 
 FILES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta")
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from hypo import checks
 from hypo.datasets.image_cache import find_or_build, user_cache
 from hypo.datasets.images import ImageData, split_from_rows
-from hypo.errors import InputError
+from hypo.settings import checks
+from hypo.settings.errors import InputError
 
 CACHE_FORMAT = 1
 """Version of what a cache file holds; part of its key, so that another version builds its own."""

@@ -7,8 +7,8 @@ from importlib.metadata import distribution
 
 import numpy as np
 
-from hypo import checks
 from hypo.datasets.images import ImageData, Known, split_from_rows
+from hypo.settings import checks
 
 SPLIT_SEED = 0
 """Decides which images train and which test; a constant, so that all runs test on the same images."""

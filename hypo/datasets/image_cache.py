@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 
 
 def find_or_build(key: str, folders: Sequence[Path], build: Callable[[], Mapping[str, np.ndarray]]) -> Path:

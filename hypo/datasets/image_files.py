@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """What an image file's name ends in, in either case; files with any other ending are passed over."""

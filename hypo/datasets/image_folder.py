@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hypo import checks
 from hypo.datasets import decoded
 from hypo.datasets.image_files import decode, list_classes
 from hypo.datasets.images import ImageData
-from hypo.errors import InputError
+from hypo.settings import checks
+from hypo.settings.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from hypo import checks
 from hypo.datasets import decoded
 from hypo.datasets.image_files import decode
 from hypo.datasets.images import ImageData
-from hypo.errors import InputError
+from hypo.settings import checks
+from hypo.settings.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from hypo import checks
 from hypo.datasets.images import ImageData, Known
 from hypo.datasets.torchvision_files import read_splits
+from hypo.settings import checks
 
 FILES = ("train_32x32.mat", "test_32x32.mat")
 

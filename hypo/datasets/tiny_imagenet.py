@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from hypo import checks
 from hypo.datasets import decoded
 from hypo.datasets.image_files import decode
 from hypo.datasets.images import ImageData, Known
-from hypo.errors import InputError
+from hypo.settings import checks
+from hypo.settings.errors import InputError
 
 FOLDER = "tiny-imagenet-200"
 SIZE = 64

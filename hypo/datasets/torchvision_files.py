@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hypo.datasets.images import Split, split_from_rows
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 
 
 def read_splits(

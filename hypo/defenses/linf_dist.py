@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from hypo import checks
 from hypo.defenses.defense import Loss
+from hypo.settings import checks
 from hypo.threat_models.threat_model import ThreatModel
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from hypo import checks
 from hypo.attacks.hypocritical import Hypocritical
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.defenses.defense import Loss
 from hypo.defenses.divergence_penalty import penalised
+from hypo.settings import checks
 from hypo.threat_models.threat_model import ThreatModel
 
 

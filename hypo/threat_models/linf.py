@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hypo import checks
+from hypo.settings import checks
 
 
 @dataclass(frozen=True)

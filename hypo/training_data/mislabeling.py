@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from hypo import checks
-from hypo.crafted import Crafted
 from hypo.datasets.images import ImageData, Split
-from hypo.randomness import generator
+from hypo.runs.crafted import Crafted
+from hypo.settings import checks
+from hypo.settings.randomness import generator
 
 
 @dataclass(frozen=True)

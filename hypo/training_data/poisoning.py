@@ -9,19 +9,19 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from hypo import checks
 from hypo.architectures.normalised import Architecture
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.attacks.targeted import Targeted
-from hypo.crafted import Crafted
 from hypo.datasets.images import ImageData, Split
 from hypo.defenses.standard import Standard
-from hypo.device import few_threads, resolve
-from hypo.errors import InputError
-from hypo.identity import training_id
-from hypo.randomness import generator
-from hypo.recipe import Recipe
-from hypo.settings import describe
+from hypo.runs.crafted import Crafted
+from hypo.settings import checks
+from hypo.settings.components import describe
+from hypo.settings.device import few_threads, resolve
+from hypo.settings.errors import InputError
+from hypo.settings.identity import training_id
+from hypo.settings.randomness import generator
+from hypo.training.recipe import Recipe
 from hypo.training_data.quality import Quality
 
 PUBLISHED = ProjectedGradient(steps=100, relative_step=1 / 5, start="clean")

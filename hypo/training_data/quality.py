@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from hypo.crafted import Crafted
 from hypo.datasets.images import ImageData
+from hypo.runs.crafted import Crafted
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from hypo.crafted import Crafted
 from hypo.datasets.images import ImageData
+from hypo.runs.crafted import Crafted
 
 
 class TrainingData(Protocol):

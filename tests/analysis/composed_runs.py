@@ -11,8 +11,8 @@ from fake_runs import METRICS
 from hydra import compose, initialize_config_dir
 from hydra.core.plugins import Plugins
 
-from hypo import resolvers
-from hypo.config import job_from_config
+from hypo.command_line import resolvers
+from hypo.command_line.config import job_from_config
 
 CONF = Path(__file__).parents[2] / "conf"
 

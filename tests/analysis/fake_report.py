@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from fake_runs import make_run
 
-from hypo.demonstration import Example, sheet
+from hypo.measurements.pictures import Example, sheet
 
 HEADER = "epoch,learning_rate,loss,clean_accuracy,perturbed_accuracy,seconds\n"
 

@@ -11,8 +11,8 @@ from fake_runs import MakeRun
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 
-from analysis.collect import collect
-from analysis.figures.accuracy_bars import TRAINING_DATA, figure, panels, published_panel
+from analysis.curves.figures.accuracy_bars import TRAINING_DATA, figure, panels, published_panel
+from analysis.reading.collect import collect
 
 
 def add(outputs: Path, make_run: MakeRun, data: str, seed: int = 0, **more: Any) -> None:

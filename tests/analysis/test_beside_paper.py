@@ -11,14 +11,14 @@ import pytest
 from composed_runs import add
 from fake_runs import make_run
 
-from analysis import published_spreads
 from analysis.__main__ import main
-from analysis.beside_paper import Comparison, Pair, beside_paper
-from analysis.cells import Estimate
-from analysis.collect import collect
-from analysis.paper_tables import FORMATS, notes
-from analysis.published import Figure
-from hypo.errors import InputError
+from analysis.paper import published_spreads
+from analysis.paper.beside_paper import Comparison, Pair, beside_paper
+from analysis.paper.paper_tables import FORMATS, notes
+from analysis.paper.published import Figure
+from analysis.reading.collect import collect
+from analysis.tables.cells import Estimate
+from hypo.settings.errors import InputError
 
 CIFAR10 = ("dataset=cifar10",)
 TRADES = (*CIFAR10, "defense=trades", "lambda=6")

@@ -20,13 +20,14 @@ import yaml
 from composed_runs import add
 from fake_runs import MakeRun, add_sweep
 
-from analysis import setting_columns as columns
-from analysis.collect import METRICS, collect
-from analysis.setting_columns import setting_columns
+from analysis.reading import setting_columns as columns
+from analysis.reading.collect import METRICS, collect
+from analysis.reading.setting_columns import setting_columns
 from hypo import datasets
-from hypo.errors import InputError
-from hypo.evaluation import Evaluation
-from hypo.sweep_directory import write_records
+from hypo.measurements.evaluation import Evaluation
+from hypo.runs.sweep import write_records
+from hypo.settings.components import components
+from hypo.settings.errors import InputError
 
 
 def _only(frame: pandas.DataFrame) -> pandas.Series:
@@ -362,7 +363,7 @@ def test_configs_are_read_without_the_c_parser_too(
     outputs: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_run(outputs, lambda_="1/2")
-    monkeypatch.setattr("analysis.collect._YamlLoader", yaml.SafeLoader)
+    monkeypatch.setattr("analysis.reading.collect._YamlLoader", yaml.SafeLoader)
     assert _only(collect(outputs))["lambda"] == "1/2"
 
 
@@ -391,12 +392,7 @@ def test_a_setting_that_came_later_reads_as_what_runs_had_before_it(outputs: Pat
 
 def test_what_is_implied_is_what_the_components_declare() -> None:
     declared = {}
-    for name in ("recipe.Recipe", "evaluation.Evaluation", *(f"architectures.{arch}" for arch in ARCHITECTURES)):
-        module, _, cls = f"hypo.{name}".rpartition(".")
-        component = getattr(importlib.import_module(module), cls)
+    for name, component in components().items():
         implied = {f.name: f.metadata["implied"] for f in dataclasses.fields(component) if "implied" in f.metadata}
-        declared[f"hypo.{name}"] = implied
+        declared |= {name: implied} if implied else {}
     assert declared == columns._IMPLIED
-
-
-ARCHITECTURES = ("resnet18.Resnet18", "vgg16.Vgg16", "wide_resnet.WideResnet")

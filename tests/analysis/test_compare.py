@@ -16,10 +16,10 @@ from fake_runs import MakeRun
 from scipy import stats
 
 from analysis.__main__ import main
-from analysis.collect import collect
-from analysis.compare import Difference, compare
-from analysis.comparison_text import markdown
-from hypo.errors import InputError
+from analysis.reading.collect import collect
+from analysis.tables.compare import Difference, compare
+from analysis.tables.comparison_text import markdown
+from hypo.settings.errors import InputError
 
 HIDDEN = {"thrm": (0.70, 0.72, 0.69, 0.74), "trades": (0.61, 0.66, 0.66, 0.60)}
 

@@ -14,10 +14,10 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from analysis.collect import collect
-from analysis.curves import tradeoff_figure
-from analysis.drawing import FILE_TYPES, save
-from hypo.errors import InputError
+from analysis.curves.curves import tradeoff_figure
+from analysis.curves.drawing import FILE_TYPES, save
+from analysis.reading.collect import collect
+from hypo.settings.errors import InputError
 
 # Percent, in the order of λ: what five seeds of the embedded digits gave.
 GRID = (0, 1, 5, 10, 20, 40, 60, 80, 100)
@@ -183,7 +183,7 @@ def test_other_file_types_are_refused(tmp_path: Path) -> None:
 def test_pyplot_is_never_imported(outputs: Path, make_run: MakeRun, tmp_path: Path) -> None:
     make_run(outputs)
     program = (
-        "import sys; from analysis.collect import collect; from analysis import curves, drawing, tables\n"
+        "import sys; from analysis.reading.collect import collect; from analysis.curves import curves, drawing\n"
         "assert 'matplotlib' not in sys.modules and 'pandas' not in sys.modules\n"
         f"drawing.save(curves.tradeoff_figure(collect({str(outputs)!r})), {str(tmp_path / 'a.png')!r})\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"

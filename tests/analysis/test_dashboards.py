@@ -10,8 +10,8 @@ from fake_runs import make_run
 from tracked_runs import command
 from wandb_server import WandbServer
 
-from analysis import dashboards
-from analysis.collect import collect
+from analysis.reading.collect import collect
+from analysis.wandb import dashboards
 
 
 def test_defenses_with_a_lambda_keep_their_colours_when_a_baseline_joins(tmp_path: Path) -> None:

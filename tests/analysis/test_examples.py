@@ -11,15 +11,15 @@ from small_jobs import THRM, Silent, job
 from small_models import small_experiment
 
 from analysis.__main__ import main
-from analysis.examples import Examples, examples, figure
+from analysis.curves.examples import Examples, examples, figure
 from hypo.architectures.small_cnn import SmallCnn
 from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attempt import attempt
 from hypo.datasets.digits import Digits
-from hypo.demonstration import Example
-from hypo.errors import InputError
-from hypo.evaluation import Evaluation
-from hypo.run_directory import load_model, load_test_data
+from hypo.jobs.attempt import attempt
+from hypo.measurements.evaluation import Evaluation
+from hypo.measurements.pictures import Example
+from hypo.runs.directory import load_model, load_test_data
+from hypo.settings.errors import InputError
 
 RED, BLACK = "#c00000", "#000000"
 

@@ -8,10 +8,10 @@ import pytest
 from fake_runs import MakeRun
 
 from analysis.__main__ import main
-from analysis.collect import collect
-from analysis.curves import tradeoff_figure
-from analysis.lines import METRICS, Panel, panels
-from analysis.published import curves
+from analysis.curves.curves import tradeoff_figure
+from analysis.paper.published import curves
+from analysis.reading.collect import collect
+from analysis.tables.lines import METRICS, Panel, panels
 
 
 def values(panel: Panel) -> dict[str, list[tuple[float, float, str]]]:

@@ -10,9 +10,9 @@ from fake_runs import MakeRun
 from test_targeted import add_rates
 
 from analysis.__main__ import main
-from analysis.collect import collect
-from analysis.drawing import FILE_TYPES
-from analysis.figures.paper_figures import FIGURES, paper_figure
+from analysis.curves.drawing import FILE_TYPES
+from analysis.curves.figures.paper_figures import FIGURES, paper_figure
+from analysis.reading.collect import collect
 
 PGD20, TARGETED = ({"evaluation": {"name": name}} for name in ("pgd20", "targeted"))
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.__main__ import main
-from analysis.collect import collect
-from analysis.pareto import fronts, staircase, undominated
-from analysis.pareto_text import markdown
+from analysis.reading.collect import collect
+from analysis.tables.pareto import fronts, staircase, undominated
+from analysis.tables.pareto_text import markdown
 
 Risks = dict[float, tuple[float, float]]
 

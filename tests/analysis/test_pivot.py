@@ -11,9 +11,9 @@ import pytest
 from fake_runs import MakeRun
 
 from analysis.__main__ import main
-from analysis.collect import collect
-from analysis.pivot import FORMATS, latex, markdown, pivot
-from hypo.errors import InputError
+from analysis.reading.collect import collect
+from analysis.tables.pivot import FORMATS, latex, markdown, pivot
+from hypo.settings.errors import InputError
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import analysis
-from analysis.published import Figure, PublishedRow, names, table
-from analysis.published_spreads import spreads
-from hypo.errors import InputError
+from analysis.paper.published import Figure, PublishedRow, names, table
+from analysis.paper.published_spreads import spreads
+from hypo.settings.errors import InputError
 
-FILE = Path(analysis.__file__).parent / "reference" / "tao2022.csv"
+FILE = Path(analysis.__file__).parent / "paper" / "reference" / "tao2022.csv"
 LINES = list(csv.DictReader(FILE.read_text("utf-8").splitlines()))
 TABLES = [f"tao2022/table{number}" for number in (1, 2, 3, *range(5, 15), 16)]
 FIGURES = [f"tao2022/figure{number}" for number in range(2, 8)]

@@ -10,10 +10,10 @@ from fake_runs import MakeRun
 from matplotlib.colors import to_hex
 
 from analysis.__main__ import main
-from analysis.collect import collect
-from analysis.curves import tradeoff_figure
-from analysis.published import curves, table
-from hypo.errors import InputError
+from analysis.curves.curves import tradeoff_figure
+from analysis.paper.published import curves, table
+from analysis.reading.collect import collect
+from hypo.settings.errors import InputError
 
 PAPER = "tao2022/table10"
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from test_sweeps import PAPER, wanted
 
-from analysis import published
-from analysis.published_attacks import attack_of, difference
-from analysis.published_recipes import Deviations, deviations
-from analysis.setting_columns import setting_columns
-from hypo.identity import GROUPS, trains
-from hypo.job import Job
-from hypo.settings import describe
+from analysis.paper import published
+from analysis.paper.published_attacks import attack_of, difference
+from analysis.paper.published_recipes import Deviations, deviations
+from analysis.reading.setting_columns import setting_columns
+from hypo.jobs.job import Job
+from hypo.settings.components import describe
+from hypo.settings.identity import GROUPS, trains
 
 TABLES = [f"tao2022/{name}" for name in sorted(PAPER) if name != "table4"]  # Table 4 is pictures
 NEITHER_D_NOR_A_NOR_F = {"evaluation.targeted"}

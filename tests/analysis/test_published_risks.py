@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.published import table
+from analysis.paper.published import table
 
 
 @pytest.mark.parametrize("number", [3, 8, 9, 10, 11, 12, 13])

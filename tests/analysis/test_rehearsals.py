@@ -15,14 +15,14 @@ from composed_runs import add
 from test_sweeps import PAPER, wanted
 
 from analysis.__main__ import main
-from analysis.beside_paper import beside_paper
-from analysis.collect import collect
-from analysis.measured import CERTIFIED, METRICS
-from analysis.paper_holes import with_holes
-from analysis.paper_tables import FORMATS, markdown, notes
-from analysis.published import table
-from analysis.setting_columns import setting_columns
-from hypo.errors import InputError
+from analysis.paper.beside_paper import beside_paper
+from analysis.paper.paper_holes import with_holes
+from analysis.paper.paper_tables import FORMATS, markdown, notes
+from analysis.paper.published import table
+from analysis.reading.collect import collect
+from analysis.reading.measured import CERTIFIED, METRICS
+from analysis.reading.setting_columns import setting_columns
+from hypo.settings.errors import InputError
 
 SMALL = ("dataset=digits", "arch=resnet18", "arch.width=4", "recipe.epochs=1")
 

@@ -12,7 +12,7 @@ from fake_report import add_files, make_outputs
 from fake_runs import make_run
 
 from analysis.__main__ import main
-from analysis.collect import collect
+from analysis.reading.collect import collect
 from analysis.report.write import write_report
 
 

@@ -10,10 +10,10 @@ import pytest
 from fake_runs import MakeRun
 from pandas.testing import assert_frame_equal
 
-from analysis import collect as reader
-from analysis import row_cache
-from analysis.collect import collect
-from analysis.row_cache import NAME
+from analysis.reading import collect as reader
+from analysis.reading import row_cache
+from analysis.reading.collect import collect
+from analysis.reading.row_cache import NAME
 
 
 @pytest.fixture

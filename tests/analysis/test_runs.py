@@ -12,8 +12,8 @@ import pytest
 from fake_runs import MakeRun
 
 from analysis.__main__ import main
-from analysis.collect import collect
-from analysis.runs import FORMATS, UNITS
+from analysis.reading.collect import collect
+from analysis.tables.runs import FORMATS, UNITS
 
 WHOLE = ("csv", "json", "parquet")
 """Formats with every column."""

@@ -14,14 +14,14 @@ from small_jobs import done
 from small_models import small_experiment, small_recipe
 
 from analysis.__main__ import main
-from analysis.samples import Sample, Samples, figure, samples
+from analysis.curves.samples import Sample, Samples, figure, samples
 from hypo.architectures.small_cnn import SmallCnn
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.datasets.digits import Digits
 from hypo.defenses.none import NoDefense
 from hypo.defenses.standard import Standard
-from hypo.errors import InputError
-from hypo.evaluation import Evaluation
+from hypo.measurements.evaluation import Evaluation
+from hypo.settings.errors import InputError
 from hypo.training_data.mislabeling import Mislabeling
 from hypo.training_data.naive import Naive
 from hypo.training_data.noise import Noise

@@ -8,9 +8,9 @@ import pytest
 from fake_runs import MakeRun
 
 from analysis.__main__ import main
-from analysis.collect import collect
 from analysis.parts import PARTS
-from analysis.selection import chosen
+from analysis.reading.collect import collect
+from analysis.reading.selection import chosen
 
 
 @pytest.fixture

@@ -15,14 +15,22 @@ from small_jobs import THRM, done
 from small_models import small_experiment
 
 from analysis.__main__ import main
-from analysis.side_by_side import CORRECT, NOT_AGAIN, NOT_HIDDEN, SideBySide, figure, most_hidden, side_by_side
+from analysis.curves.side_by_side import (
+    CORRECT,
+    NOT_AGAIN,
+    NOT_HIDDEN,
+    SideBySide,
+    figure,
+    most_hidden,
+    side_by_side,
+)
 from hypo.architectures.small_cnn import SmallCnn
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.datasets.digits import Digits
-from hypo.demonstration import Example
-from hypo.errors import InputError
-from hypo.evaluation import Evaluation
-from hypo.run_directory import load_model
+from hypo.measurements.evaluation import Evaluation
+from hypo.measurements.pictures import Example
+from hypo.runs.directory import load_model
+from hypo.settings.errors import InputError
 
 EXPERIMENT = small_experiment(
     THRM,

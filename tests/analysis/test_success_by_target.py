@@ -8,8 +8,8 @@ import pytest
 from fake_runs import MakeRun
 from test_targeted import add_rates
 
-from analysis.collect import collect
-from analysis.figures.success_by_target import figure, published_panels
+from analysis.curves.figures.success_by_target import figure, published_panels
+from analysis.reading.collect import collect
 
 DATASETS = ["CIFAR-10", "SVHN", "CIFAR-100", "Tiny-ImageNet"]
 

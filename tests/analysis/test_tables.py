@@ -13,8 +13,8 @@ from fake_runs import MakeRun
 from rich.console import Console
 
 from analysis import escaping
-from analysis.collect import collect
-from analysis.tables import FORMATS, latex, markdown, print_table, tradeoff_table
+from analysis.reading.collect import collect
+from analysis.tables.tables import FORMATS, latex, markdown, print_table, tradeoff_table
 
 HOSTILE = "<script>|_&%"
 

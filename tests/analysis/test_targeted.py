@@ -11,11 +11,11 @@ import pytest
 from fake_runs import MakeRun
 
 from analysis.__main__ import main
-from analysis.collect import collect
-from analysis.targeted import figure, targeted_rates
-from hypo.errors import InputError
-from hypo.findings import Findings, TargetedRate
-from hypo.risks import Share
+from analysis.curves.targeted import figure, targeted_rates
+from analysis.reading.collect import collect
+from hypo.measurements.findings import Findings, TargetedRate
+from hypo.measurements.risks import Share
+from hypo.settings.errors import InputError
 
 
 def add_rates(run: Path, **classes: tuple[int, int, int]) -> Path:

@@ -10,10 +10,10 @@ import pytest
 from fake_runs import MakeRun
 
 import analysis
-from analysis.collect import collect
-from analysis.figures.tradeoff_panels import figure, published_panel
+from analysis.curves.figures.tradeoff_panels import figure, published_panel
+from analysis.reading.collect import collect
 
-FILE = Path(analysis.__file__).parent / "reference" / "tao2022.csv"
+FILE = Path(analysis.__file__).parent / "paper" / "reference" / "tao2022.csv"
 ROWS = list(csv.DictReader(FILE.read_text("utf-8").splitlines()))
 
 

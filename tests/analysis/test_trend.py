@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from analysis.collect import collect
-from analysis.tables import latex, markdown, tradeoff_table
+from analysis.reading.collect import collect
+from analysis.tables.tables import latex, markdown, tradeoff_table
 
 MakeRun = Callable[..., Path]
 

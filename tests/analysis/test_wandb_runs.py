@@ -9,9 +9,9 @@ import pytest
 from tracked_runs import command
 from wandb_server import WandbServer
 
-from analysis import wandb_runs
-from analysis.collect import collect
-from hypo import tracking
+from analysis.reading import wandb_runs
+from analysis.reading.collect import collect
+from hypo.runs import tracking
 
 
 def test_an_unreachable_server_is_one_line(tracked: Path) -> None:

@@ -19,7 +19,7 @@ from hypo.architectures.resnet18 import Resnet18
 from hypo.architectures.small_cnn import SmallCnn
 from hypo.architectures.vgg16 import Vgg16
 from hypo.architectures.wide_resnet import WideResnet
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 
 CLASSES = 10
 

@@ -13,15 +13,15 @@ from hypo.architectures.linf_dist_net import LinfDistLayer, LinfDistNet, MeanNor
 from hypo.architectures.normalised import Normalised
 from hypo.attacks.model_state import attacked
 from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.certificates import certified
 from hypo.datasets.images import ImageData
 from hypo.defenses.linf_dist import LinfDist
-from hypo.errors import InputError
-from hypo.evaluation import Evaluation, evaluate
-from hypo.recipe import Recipe
-from hypo.risks import risks
+from hypo.measurements.certificate import certified
+from hypo.measurements.evaluation import Evaluation, evaluate
+from hypo.measurements.risks import risks
+from hypo.settings.errors import InputError
 from hypo.threat_models.linf import Linf
-from hypo.training import train
+from hypo.training.loop import train
+from hypo.training.recipe import Recipe
 
 EPSILON = 0.05
 

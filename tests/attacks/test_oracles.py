@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData
-from hypo.evaluation import Evaluation, evaluate
+from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
 

@@ -17,7 +17,7 @@ from hypo.attacks.hypocritical import Hypocritical
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.attacks.targeted import Targeted
 from hypo.datasets.images import ImageData
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
 from hypo.threat_models.threat_model import ThreatModel

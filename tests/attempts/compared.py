@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas
 from small_jobs import Silent
 
-from hypo.run_directory import RunDirectory
+from hypo.runs.directory import RunDirectory
 
 
 @dataclass

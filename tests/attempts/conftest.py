@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from small_jobs import Silent, job
 
-from hypo.attempt import attempt
-from hypo.run_directory import RunDirectory
+from hypo.jobs.attempt import attempt
+from hypo.runs.directory import RunDirectory
 
 
 @pytest.fixture(scope="module")

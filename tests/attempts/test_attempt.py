@@ -13,10 +13,10 @@ from compared import Stopping
 from small_jobs import THRM, Silent, job
 from small_models import small_experiment
 
-from hypo.attempt import attempt
-from hypo.lock import Claim, holder
-from hypo.outcome import Outcome
-from hypo.run_directory import RunDirectory
+from hypo.jobs.attempt import attempt
+from hypo.runs.directory import RunDirectory
+from hypo.runs.lock import Claim, holder
+from hypo.runs.outcome import Outcome
 
 NODE_FAILURE = Outcome("interrupted", "its node failed", "node failure")
 
@@ -91,7 +91,7 @@ def test_a_finished_run_has_everything(uninterrupted: RunDirectory) -> None:
         uninterrupted.path.name
         == f"stripes-training_data-arch-defense-lambda3-threat_model0.05-s0-{result['run_id']}"
     )
-    assert (result["schema"], result["n"]) == (1, 60)
+    assert (result["schema"], result["n"]) == (2, 60)
     for name, count in result["counts"].items():
         assert result[name] == (count["count"] / count["of"] if count["of"] else None)
         low, high = result["intervals"][name]

@@ -15,14 +15,14 @@ from small_jobs import THRM, Silent, job
 from small_models import Exploding, small_experiment, small_recipe
 
 from hypo.architectures.mlp import Mlp
-from hypo.attempt import attempt
 from hypo.defenses.defense import Defense
 from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
-from hypo.errors import DivergedError, InputError
-from hypo.experiment import Experiment
-from hypo.outcome import CAUSES, Outcome
-from hypo.run_directory import RunDirectory
+from hypo.jobs.attempt import attempt
+from hypo.jobs.experiment import Experiment
+from hypo.runs.directory import RunDirectory
+from hypo.runs.outcome import CAUSES, Outcome
+from hypo.settings.errors import DivergedError, InputError
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_model_that_diverged_in_its_last_step_fails_too(
             next(model.parameters()).fill_(math.nan)
         return history
 
-    monkeypatch.setattr("hypo.experiment.train", spoilt)
+    monkeypatch.setattr("hypo.jobs.experiment.train", spoilt)
     outcome = attempt(job(tmp_path, small_experiment(defense)), Silent())
     assert (outcome.state, outcome.cause) == ("failed", "diverged")
     assert outcome.reason is not None
@@ -78,7 +78,7 @@ def test_an_unforeseen_error_fails_this_run_alone(tmp_path: Path, monkeypatch: p
     def broken(*arguments: object, **named: object) -> None:
         raise ZeroDivisionError("two\nlines")
 
-    monkeypatch.setattr("hypo.experiment.train", broken)
+    monkeypatch.setattr("hypo.jobs.experiment.train", broken)
     failing = job(tmp_path)
     assert attempt(failing, Silent()) == Outcome("failed", "ZeroDivisionError: two lines", "error")
     assert "Traceback" in failing.directory.status()["traceback"]
@@ -121,7 +121,7 @@ def raising(error: Exception) -> Any:
 def test_a_failure_has_a_cause_that_a_script_can_rely_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Any, reason: str, cause: str
 ) -> None:
-    monkeypatch.setattr("hypo.experiment.train", fail)
+    monkeypatch.setattr("hypo.jobs.experiment.train", fail)
     failing = job(tmp_path)
     outcome = attempt(failing, Silent())
     assert (outcome.state, outcome.cause) == ("failed", cause)
@@ -151,7 +151,7 @@ def test_a_failed_run_shows_the_end_of_its_log_until_it_is_tried_again(
             seen.append(failing.directory.status()["log"])
 
     with monkeypatch.context() as patched:
-        patched.setattr("hypo.experiment.train", raising(RuntimeError("gone")))
+        patched.setattr("hypo.jobs.experiment.train", raising(RuntimeError("gone")))
         attempt(failing, Silent())
     assert failing.directory.status()["log"] == [f"line {number}" for number in range(80, 100)]
     assert attempt(failing, Watching()).state == "done"

@@ -12,11 +12,11 @@ import pytest
 from compared import assert_same_results
 from small_jobs import Silent, job
 
-from hypo.attempt import attempt
-from hypo.job import Job
-from hypo.lock import Claim, Lock, holder
-from hypo.outcome import Outcome
-from hypo.run_directory import RunDirectory
+from hypo.jobs.attempt import attempt
+from hypo.jobs.job import Job
+from hypo.runs.directory import RunDirectory
+from hypo.runs.lock import Claim, Lock, holder
+from hypo.runs.outcome import Outcome
 
 
 def test_a_run_that_another_process_has_is_not_run_twice(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import torch
 from compared import Stopping, assert_same_results
 from small_jobs import Silent, job
 
-from hypo.attempt import attempt
-from hypo.run_directory import RunDirectory
+from hypo.jobs.attempt import attempt
+from hypo.runs.directory import RunDirectory
 
 KILLED = """
 import os, pathlib, signal, sys
@@ -22,8 +22,8 @@ sys.path.insert(0, sys.argv[1])
 import torch
 torch.set_num_threads(1)
 from small_jobs import Silent, job
-import hypo.training
-from hypo.attempt import attempt
+import hypo.training.loop
+from hypo.jobs.attempt import attempt
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -33,7 +33,7 @@ class Observer(Silent):
         if sys.argv[3] == "evaluation" and done == 3:
             die()
 
-train_step, fsync, steps, syncs = hypo.training.train_step, os.fsync, [], []
+train_step, fsync, steps, syncs = hypo.training.loop.train_step, os.fsync, [], []
 
 def counted_step(*arguments, **named):
     steps.append(1)
@@ -48,7 +48,7 @@ def cut_short(descriptor):
         die()
     fsync(descriptor)
 
-hypo.training.train_step, os.fsync = counted_step, cut_short
+hypo.training.loop.train_step, os.fsync = counted_step, cut_short
 attempt(job(pathlib.Path(sys.argv[2])), Observer())
 """
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from hypo.datasets.image_folder import ImageFolder
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 
 FILES = (
     "train/cat/b.png",

@@ -11,8 +11,8 @@ import torch
 import torchvision
 
 from hypo.datasets.cifar10 import CLASSES, FILES, Cifar10
-from hypo.errors import InputError
-from hypo.settings import describe
+from hypo.settings.components import describe
+from hypo.settings.errors import InputError
 
 BATCHES = FILES[:-1]
 

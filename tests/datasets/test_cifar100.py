@@ -11,8 +11,8 @@ import pytest
 import torchvision
 
 from hypo.datasets.cifar100 import CLASSES, Cifar100
-from hypo.errors import InputError
-from hypo.settings import describe
+from hypo.settings.components import describe
+from hypo.settings.errors import InputError
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from hypo.datasets.digits import Digits
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 
 
 def test_shapes_and_what_the_numbers_mean():

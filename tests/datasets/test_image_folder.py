@@ -14,7 +14,7 @@ from PIL import Image
 
 from hypo.datasets.cifar10 import CLASSES as CIFAR10_CLASSES
 from hypo.datasets.image_folder import ImageFolder
-from hypo.settings import build
+from hypo.settings.components import build
 
 
 def test_sorted_classes_sorted_files_and_exact_pixels(root):

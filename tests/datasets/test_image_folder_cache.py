@@ -15,7 +15,7 @@ from PIL import Image
 
 from hypo.datasets import image_cache
 from hypo.datasets.image_folder import ImageFolder
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 
 
 def test_a_damaged_cache_is_named(root):

@@ -6,7 +6,7 @@ import pytest
 from folder_of_images import remove, replace, touch
 
 from hypo.datasets.image_folder import ImageFolder
-from hypo.settings import describe
+from hypo.settings.components import describe
 
 
 def test_the_fingerprint_follows_the_contents_not_the_place(root):

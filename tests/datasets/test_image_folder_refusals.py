@@ -9,7 +9,7 @@ import pytest
 from folder_of_images import pixels, refusal, save
 
 from hypo.datasets.image_folder import ImageFolder
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 
 
 def test_no_root(tmp_path, monkeypatch):

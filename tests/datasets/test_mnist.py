@@ -12,8 +12,8 @@ import torch
 import torchvision
 
 from hypo.datasets.mnist import FILES, Mnist
-from hypo.errors import InputError
-from hypo.settings import describe
+from hypo.settings.components import describe
+from hypo.settings.errors import InputError
 
 
 def write_idx(path: Path, values: np.ndarray) -> None:

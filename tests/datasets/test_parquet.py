@@ -9,8 +9,8 @@ import pytest
 from parquet_files import png, small_data_set, write
 
 from hypo.datasets.parquet import Parquet
-from hypo.errors import InputError
-from hypo.settings import describe
+from hypo.settings.components import describe
+from hypo.settings.errors import InputError
 
 
 def refusal(root: Path, **settings: Any) -> str:

@@ -12,8 +12,8 @@ import torchvision
 from scipy.io import savemat
 
 from hypo.datasets.svhn import Svhn
-from hypo.errors import InputError
-from hypo.settings import describe
+from hypo.settings.components import describe
+from hypo.settings.errors import InputError
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from hypo.datasets.tiny_imagenet import FOLDER, TinyImagenet
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 
 IDS = ("n02", "n01")  # as in wnids.txt: in no order
 

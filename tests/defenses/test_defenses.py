@@ -21,10 +21,10 @@ from hypo.defenses.pgd_at import PgdAt
 from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
 from hypo.defenses.trades import Trades
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
-from hypo.training import train_step
+from hypo.training.loop import train_step
 
 ATTACK = ProjectedGradient(steps=3, relative_step=0.4)
 THREAT_MODEL = Linf(0.1)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from hypo.architectures.normalised import Normalised
 from hypo.defenses.linf_dist import LinfDist
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 from hypo.threat_models.linf import Linf
 
 

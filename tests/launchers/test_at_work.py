@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from command_line import typed
-from hydra_plugins.hypo_launchers._moment import planned_sweep
 
-from hypo.lock import Lock
-from hypo.sweep_directory import AT_WORK
+from hypo.runs.lock import Lock
+from hypo.runs.sweep import AT_WORK
+from launchers.watching.moment import planned_sweep
 
 SHORT = ("recipe.epochs=1", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")
 

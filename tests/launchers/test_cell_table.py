@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hydra_plugins.hypo_launchers._cell_table import distinguishing, duration
 from hypothesis import given
 from hypothesis import strategies as st
+
+from launchers.watching.cell_table import distinguishing, duration
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from hydra_plugins.hypo_launchers._cells import Cell
 from submitted_sweep import SlurmWithJobs, SubmittedSweep, cancelled, log, queued
 
-from hypo.lock import Lock
-from hypo.outcome import CAUSES
+from hypo.runs.lock import Lock
+from hypo.runs.outcome import CAUSES
+from launchers.watching.cells import Cell
 
 BEGUN = "hypo: restart 0 of job 7_0 on n1"
 

@@ -16,15 +16,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from hydra_plugins.hypo_launchers._compose import Composer
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from hypo import options, resolvers
-from hypo.config import job_from_config
-from hypo.errors import InputError
-from hypo.explain import explain
-from hypo.job import Job
+from hypo.command_line import options, resolvers
+from hypo.command_line.config import job_from_config
+from hypo.command_line.explain import explain
+from hypo.jobs.job import Job
+from hypo.settings.errors import InputError
+from launchers.planning.compose import Composer
 
 CONF = Path(__file__).parents[2] / "conf"
 CHECKOUT = f"hydra.searchpath=[file://{CONF.parent}]"

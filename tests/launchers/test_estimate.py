@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra_plugins.hypo_launchers import _estimate
-from hydra_plugins.hypo_launchers._cells import Cell
-from hydra_plugins.hypo_launchers._slurm_plan import Plan
-from hydra_plugins.hypo_launchers._slurm_settings import read
-from hydra_plugins.hypo_launchers._sweep import Sweep
 from small_jobs import THRM
 from small_jobs import job as small_job
 from small_models import small_experiment, small_recipe
 
-from hypo import run_status
 from hypo.defenses.thrm import Thrm
-from hypo.job import Job
+from hypo.jobs.job import Job
+from hypo.runs import status as run_status
+from launchers.planning import estimate
+from launchers.planning.sweep import Sweep
+from launchers.slurm.plan import Plan
+from launchers.slurm.settings import read
+from launchers.watching.cells import Cell
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -45,7 +45,7 @@ def test_runs_that_differ_in_seed_and_lambda_are_expected_to_take_as_long(tmp_pa
     for seed, seconds in enumerate([10, 20, 90]):
         finish(job(tmp_path, seed), seconds)
     another = job(tmp_path, 7, defense=Thrm(9.0, THRM.attack))
-    assert _estimate.seconds([another]) == {another.run_id: 20}
+    assert estimate.seconds([another]) == {another.run_id: 20}
 
 
 def test_all_attempts_at_a_run_count_but_those_whose_end_is_not_known(tmp_path: Path) -> None:
@@ -55,20 +55,20 @@ def test_all_attempts_at_a_run_count_but_those_whose_end_is_not_known(tmp_path: 
     cut_off = {"started_at": START.isoformat()}
     run_status.update(done.directory.path, {"attempts": [cut_off, *status["attempts"]]})
     other = job(tmp_path, 1)
-    assert _estimate.seconds([other]) == {other.run_id: 25}
+    assert estimate.seconds([other]) == {other.run_id: 25}
 
 
 def test_runs_of_another_kind_say_nothing(tmp_path: Path) -> None:
     finish(job(tmp_path), 10)
     longer = job(tmp_path, 1, recipe=small_recipe(epochs=9))
-    assert _estimate.seconds([longer]) == {longer.run_id: None}
+    assert estimate.seconds([longer]) == {longer.run_id: None}
 
 
 def test_a_run_without_a_result_says_nothing(tmp_path: Path) -> None:
     done = job(tmp_path)
     finish(done, 10)
     (done.directory.path / "result.json").unlink()
-    assert _estimate.seconds([done]) == {done.run_id: None}
+    assert estimate.seconds([done]) == {done.run_id: None}
 
 
 def test_a_run_that_cannot_be_read_is_passed_by(tmp_path: Path) -> None:
@@ -77,20 +77,20 @@ def test_a_run_that_cannot_be_read_is_passed_by(tmp_path: Path) -> None:
     finish(broken, 1000)
     (broken.directory.path / "config.yaml").write_text("{")
     other = job(tmp_path, 2)
-    assert _estimate.seconds([other]) == {other.run_id: 10}
+    assert estimate.seconds([other]) == {other.run_id: 10}
 
 
 def test_the_latest_runs_count(tmp_path: Path) -> None:
     for seed in range(30):
         finish(job(tmp_path, seed), 1000 if seed < 10 else 10, at=seed)
     other = job(tmp_path, 99)
-    assert _estimate.seconds([other]) == {other.run_id: 10}
+    assert estimate.seconds([other]) == {other.run_id: 10}
 
 
 def test_where_there_are_no_runs_nothing_is_known(tmp_path: Path) -> None:
     one = job(tmp_path / "elsewhere")
     moved = Job(one.experiment, one.config, one.command, tmp_path / "new", one.tracking)
-    assert _estimate.seconds([moved]) == {moved.run_id: None}
+    assert estimate.seconds([moved]) == {moved.run_id: None}
 
 
 def cost(jobs: Sequence[Job], **settings: Any) -> str:

@@ -13,11 +13,11 @@ from pathlib import Path
 import pandas
 import pytest
 from command_line import Typed, typed
-from hydra_plugins.hypo_launchers._pool import Pool, Task
 
-from analysis.collect import collect
-from hypo.outcome import Outcome
-from hypo.run_status import read as status
+from analysis.reading.collect import collect
+from hypo.runs.outcome import Outcome
+from hypo.runs.status import read as status
+from launchers.pool.pool import Pool, Task
 
 SHORT = ("recipe.epochs=1", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")
 

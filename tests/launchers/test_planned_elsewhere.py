@@ -11,8 +11,8 @@ from fake_slurm import FakeSlurm
 from slurm_launch import Launch
 from small_jobs import Silent
 
-from hypo.attempt import attempt
-from hypo.job import from_record
+from hypo.jobs.attempt import attempt
+from hypo.jobs.job import from_record
 
 DRY = "hydra.launcher.dry_run=true"
 

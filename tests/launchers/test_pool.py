@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra_plugins.hypo_launchers._pool import Pool, Task
 from small_jobs import THRM
 from small_jobs import job as small_job
 from small_models import small_experiment, small_recipe
@@ -22,10 +21,11 @@ from small_models import small_experiment, small_recipe
 from hypo.architectures.mlp import Mlp
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.datasets.digits import Digits
-from hypo.evaluation import Evaluation
-from hypo.job import Job
-from hypo.outcome import Outcome
-from hypo.run_status import read as status
+from hypo.jobs.job import Job
+from hypo.measurements.evaluation import Evaluation
+from hypo.runs.outcome import Outcome
+from hypo.runs.status import read as status
+from launchers.pool.pool import Pool, Task
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
@@ -231,7 +231,7 @@ def test_what_cannot_be_noted_is_an_outcome_all_the_same(tmp_path: Path) -> None
 POOL = """
 import json, sys
 from dataclasses import asdict
-from hydra_plugins.hypo_launchers._pool import Pool
+from launchers.pool.pool import Pool
 if __name__ == "__main__":
     tasks = json.load(sys.stdin)
     with Pool([{}]) as pool:

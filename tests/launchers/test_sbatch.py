@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from fake_slurm import FakeSlurm, option, options
-from hydra_plugins.hypo_launchers import _sbatch
-from hydra_plugins.hypo_launchers._cluster import SlurmError
-from hydra_plugins.hypo_launchers._slurm_settings import read
 from hypothesis import given
 from hypothesis import strategies as st
+
+from launchers.slurm import sbatch
+from launchers.slurm.settings import read
+from launchers.watching.cluster import SlurmError
 
 
 def script(settings: Mapping[str, Any], **more: Any) -> str:
@@ -28,9 +29,9 @@ def script(settings: Mapping[str, Any], **more: Any) -> str:
         "max_attempts": 10,
         **more,
     }
-    parameters = _sbatch.parameters(read_settings.resources, read_settings.additional, **about)
+    parameters = sbatch.parameters(read_settings.resources, read_settings.additional, **about)
     folder = Path("/somewhere/submissions/1")
-    return _sbatch.script(folder / "logs", _sbatch.command(read_settings.resources, folder, 0), parameters)
+    return sbatch.script(folder / "logs", sbatch.command(read_settings.resources, folder, 0), parameters)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_a_killed_job_is_begun_once_more_than_its_runs_to_note_that_they_are_giv
 
 @given(count=st.integers(1, 5000), at_most=st.integers(1, 1200))
 def test_chunks_cover_everything_once_within_the_limit(count: int, at_most: int) -> None:
-    ranges = _sbatch.chunks(count, at_most)
+    ranges = sbatch.chunks(count, at_most)
     assert [index for part in ranges for index in part] == list(range(count))
     assert all(0 < len(part) <= at_most for part in ranges)
     assert len(ranges) == -(-count // at_most)
@@ -138,7 +139,7 @@ def test_chunks_cover_everything_once_within_the_limit(count: int, at_most: int)
 
 @given(parallel=st.integers(1, 400), arrays=st.integers(1, 300))
 def test_what_runs_at_once_is_never_more_than_was_allowed(parallel: int, arrays: int) -> None:
-    limits = _sbatch.shares(parallel, arrays)
+    limits = sbatch.shares(parallel, arrays)
     chains: dict[int, list[int]] = {}
     for number, (share, behind) in enumerate(limits):
         assert share >= 1
@@ -154,13 +155,13 @@ def test_what_runs_at_once_is_never_more_than_was_allowed(parallel: int, arrays:
 
 @given(parallel=st.integers(1, 400), arrays=st.integers(1, 300))
 def test_nothing_of_what_was_allowed_lies_idle_from_the_start(parallel: int, arrays: int) -> None:
-    assert sum(share for share, behind in _sbatch.shares(parallel, arrays) if behind is None) == parallel
+    assert sum(share for share, behind in sbatch.shares(parallel, arrays) if behind is None) == parallel
 
 
 def test_an_array_is_submitted_and_its_id_known(slurm: FakeSlurm, tmp_path: Path) -> None:
     logs = tmp_path / "new" / "logs"
-    assert _sbatch.submit(logs, "true", {"job_name": "one", "map_count": 2}) == "100"
-    assert _sbatch.submit(logs, "true", {"job_name": "two", "map_count": 2}) == "101"
+    assert sbatch.submit(logs, "true", {"job_name": "one", "map_count": 2}) == "100"
+    assert sbatch.submit(logs, "true", {"job_name": "two", "map_count": 2}) == "101"
     assert [option(text, "job-name") for text in slurm.scripts] == ["one", "two"]
     assert sorted(path.name for path in logs.glob("[!.]*")) == ["100_submission.sh", "101_submission.sh"]
 
@@ -170,6 +171,6 @@ def test_what_sbatch_complains_of_is_said_in_one_line(
 ) -> None:
     slurm.refuse("sbatch: error: Invalid account\nsbatch: error: Batch job submission failed: Unspecified error\n")
     with pytest.raises(SlurmError) as error:
-        _sbatch.submit(tmp_path, "true", {"job_name": "one", "map_count": 2})
+        sbatch.submit(tmp_path, "true", {"job_name": "one", "map_count": 2})
     assert str(error.value) == "sbatch: Invalid account; Batch job submission failed: Unspecified error"
     assert capfd.readouterr() == ("", "")

@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 from command_line import typed
 
-from analysis.collect import collect
-from hypo.experiment import Experiment
+from analysis.reading.collect import collect
+from hypo.jobs.experiment import Experiment
 
 SHORT = ("recipe.epochs=1", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from hypo.lock import Lock
+from hypo.runs.lock import Lock
 with Lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

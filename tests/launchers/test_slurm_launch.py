@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from fake_slurm import FakeSlurm, option
-from hydra_plugins.hypo_launchers import _snapshot
 from slurm_launch import Launch
+
+from launchers.slurm import snapshot
 
 
 def test_the_lambda_sweep_is_one_array(slurm: FakeSlurm, launch: Launch) -> None:
@@ -192,7 +193,7 @@ def test_jobs_run_the_checkout_or_a_copy_of_it(
     launch("seed=0")
     checkout = Path(__file__).parents[2]
     assert f"export PYTHONPATH={checkout}:{checkout}/launchers" in slurm.scripts[0]
-    monkeypatch.setattr(_snapshot, "take", lambda destination, output: [str(destination)])
+    monkeypatch.setattr(snapshot, "take", lambda destination, output: [str(destination)])
     launch("seed=1", "hydra.launcher.snapshot=true")
     (folder,) = (
         path.parent

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hydra_plugins.hypo_launchers._slurm_log import BEGIN, KILLED, of_state, printed, why_ended
+
+from launchers.watching.log import BEGIN, KILLED, of_state, printed, why_ended
 
 AT = "ON n1 CANCELLED AT 2026-01-01T00:00:00"
 

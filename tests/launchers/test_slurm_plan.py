@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
-from hydra_plugins.hypo_launchers._cells import Cell
-from hydra_plugins.hypo_launchers._slurm_plan import Plan, PlannedArray
-from hydra_plugins.hypo_launchers._slurm_settings import read
-from hydra_plugins.hypo_launchers._sweep import Sweep
 from hypothesis import given
 from hypothesis import strategies as st
 from small_jobs import THRM
 from small_jobs import job as small_job
 from small_models import small_experiment, small_poisoning
 
-from hypo.job import Job
+from hypo.jobs.job import Job
+from launchers.planning.sweep import Sweep
+from launchers.slurm.plan import Plan, PlannedArray
+from launchers.slurm.settings import read
+from launchers.watching.cells import Cell
 
 
 @pytest.fixture(scope="module")

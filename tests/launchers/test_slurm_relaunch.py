@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 from fake_slurm import FakeSlurm, option
-from hydra_plugins.hypo_launchers import _slurm_launch
 from slurm_launch import Launch
 
-from hypo import run_status
+from hypo.runs import status as run_status
+from launchers.slurm import launch as slurm_launch
 
 
 def test_a_dry_run_of_a_sweep_at_work_counts_what_is_queued(slurm: FakeSlurm, launch: Launch) -> None:
@@ -61,8 +61,8 @@ def test_of_two_launches_in_one_second_the_later_one_counts(
 ) -> None:
     times = iter([datetime(2026, 1, 1, 12, 0, 0, microsecond) for microsecond in (9, 200000)])
     falling = iter(("bbbbbb", "aaaaaa"))  # against the order of time
-    monkeypatch.setattr(_slurm_launch, "datetime", SimpleNamespace(now=lambda _: next(times)))
-    monkeypatch.setattr(_slurm_launch, "secrets", SimpleNamespace(token_hex=lambda _: next(falling)))
+    monkeypatch.setattr(slurm_launch, "datetime", SimpleNamespace(now=lambda _: next(times)))
+    monkeypatch.setattr(slurm_launch, "secrets", SimpleNamespace(token_hex=lambda _: next(falling)))
     launch("seed=0")
     slurm.show_all("FAILED")
     launch("seed=0")  # whose job Slurm does not know
@@ -138,7 +138,7 @@ def test_a_prerequisite_that_an_earlier_launch_submitted_is_waited_for(slurm: Fa
 def test_waiting_ends_with_the_table_and_tells_what_has_no_result(
     slurm: FakeSlurm, launch: Launch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_slurm_launch, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(slurm_launch, "_POLL_SECONDS", 0.0)
     # The controller is away at the first question, and knows of no job at the second one.
     (slurm.bin / "squeue").write_text(
         f"#!/bin/sh\ncd '{slurm.folder}' || exit 3\necho asked >> calls; [ $(wc -l < calls) -gt 1 ]\n"

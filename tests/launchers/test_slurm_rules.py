@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra_plugins.hypo_launchers._slurm_settings import Resources, read
 from small_jobs import THRM
 from small_jobs import job as small_job
 from small_models import small_experiment
 
-from hypo.errors import InputError
-from hypo.job import Job
+from hypo.jobs.job import Job
+from hypo.settings.errors import InputError
+from launchers.slurm.settings import Resources, read
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from hydra_plugins.hypo_launchers._slurm_settings import Resources, SlurmSettings, read
 
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
+from launchers.slurm.settings import Resources, SlurmSettings, read
 
 # The defaults of hydra-submitit-launcher 1.2, as a file written for it would spell them out.
 PUBLISHED: dict[str, Any] = {

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra_plugins.hypo_launchers._snapshot import take
 
 import hypo
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
+from launchers.slurm.snapshot import take
 
-PLUGIN = "launchers/hydra_plugins/hypo_launchers"
+PLUGIN = "launchers/plugins/hydra_plugins/hypo_launchers"
 FILES = {
     "hypo/__init__.py": "",
     "hypo/errors.py": "class InputError(ValueError): ...\n",
@@ -24,7 +24,7 @@ FILES = {
     "hypo/long.py": "".join(f"line_{number} = {number}\n" for number in range(40)),
     "analysis/__init__.py": "",
     f"{PLUGIN}/__init__.py": "",
-    f"{PLUGIN}/_sweep.py": "lambda_ = 5\n",
+    f"{PLUGIN}/grid.py": "lambda_ = 5\n",
     "sweeps/digits.yaml": "lambda: 5\n",
     "logo.png": "\0one",
     ".gitignore": "/outputs/\n__pycache__/\n",
@@ -84,7 +84,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def test_a_clean_checkout_is_copied_as_it_was_committed(checkout: Path, copy: Path) -> None:
-    assert take(copy, copy.parents[2]) == [str(copy), str(copy / "launchers")]
+    assert take(copy, copy.parents[2]) == [str(copy), str(copy / "launchers/plugins")]
     assert names(copy) == {*FILES, "conf/sweeps", ".snapshot.json"}
     assert os.readlink(copy / "conf/sweeps") == "../sweeps"
     assert (copy / "conf/sweeps/digits.yaml").read_text() == "lambda: 5\n"
@@ -182,25 +182,25 @@ def test_without_git_the_packages_are_copied(layout: str, unpacked: Path, copy: 
     write(unpacked, "hypo/__pycache__/errors.pyc", "compiled")
     write(unpacked, "torch/__init__.py", "")
     if layout == "installed":
-        (unpacked / "launchers/hydra_plugins").rename(unpacked / "hydra_plugins")
-        (unpacked / "launchers").rmdir()
+        (unpacked / "launchers/plugins/hydra_plugins").rename(unpacked / "hydra_plugins")
+        (unpacked / "launchers/plugins").rmdir()
         write(unpacked, "hydra_plugins/of_others/__init__.py", "")
     entries = take(copy, copy.parents[2])
-    plugins = "hydra_plugins" if layout == "installed" else "launchers/hydra_plugins"
+    plugins = "hydra_plugins" if layout == "installed" else "launchers/plugins/hydra_plugins"
     own = {name for name in FILES if name.startswith(("hypo/", "analysis/"))}
-    hypo_launchers = {f"{plugins}/hypo_launchers/{name}.py" for name in ("__init__", "_sweep")}
+    hypo_launchers = {f"{plugins}/hypo_launchers/{name}.py" for name in ("__init__", "grid")}
     assert names(copy) == {*own, *hypo_launchers, ".snapshot.json"}
-    assert entries == [str(copy)] + ([str(copy / "launchers")] if layout == "unpacked" else [])
+    assert entries == [str(copy)] + ([str(copy / "launchers/plugins")] if layout == "unpacked" else [])
     assert origin(copy) == {"commit": None, "dirty": None, "diff": None, "untracked": None}
 
 
 def test_a_process_imports_the_copy_whatever_happens_to_the_original(checkout: Path, copy: Path) -> None:
     script = (
         "import sys; sys.path[:] = [entry for entry in sys.path if entry]; import hypo; "
-        "from hydra_plugins.hypo_launchers import _sweep; "
-        "print(hypo.__file__, _sweep.__file__, _sweep.lambda_)"
+        "from hydra_plugins.hypo_launchers import grid; "
+        "print(hypo.__file__, grid.__file__, grid.lambda_)"
     )
-    installed = [str(checkout), str(checkout / "launchers")]  # as an editable installation has them
+    installed = [str(checkout), str(checkout / "launchers/plugins")]  # as an editable installation has them
 
     def imported(*entries: str) -> list[str]:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*entries, *installed])}
@@ -210,10 +210,10 @@ def test_a_process_imports_the_copy_whatever_happens_to_the_original(checkout: P
         ).stdout.split()
 
     entries = take(copy, copy.parents[2])
-    write(checkout, f"{PLUGIN}/_sweep.py", "lambda_ = 100\n")
-    original = [f"{checkout}/hypo/__init__.py", f"{checkout}/{PLUGIN}/_sweep.py", "100"]
+    write(checkout, f"{PLUGIN}/grid.py", "lambda_ = 100\n")
+    original = [f"{checkout}/hypo/__init__.py", f"{checkout}/{PLUGIN}/grid.py", "100"]
     assert imported() == original
-    assert imported(*entries) == [f"{copy}/hypo/__init__.py", f"{copy}/{PLUGIN}/_sweep.py", "5"]
+    assert imported(*entries) == [f"{copy}/hypo/__init__.py", f"{copy}/{PLUGIN}/grid.py", "5"]
 
 
 def test_a_heap_of_untracked_files_is_refused(checkout: Path, copy: Path) -> None:
@@ -276,13 +276,13 @@ def test_a_copy_that_fails_half_way_leaves_nothing(
 
 def test_an_earlier_copy_is_not_overwritten(unpacked: Path, copy: Path) -> None:
     take(copy, copy.parents[2])
-    write(unpacked, f"{PLUGIN}/_sweep.py", "lambda_ = 100\n")
+    write(unpacked, f"{PLUGIN}/grid.py", "lambda_ = 100\n")
     with pytest.raises(InputError, match=r"^hydra\.launcher\.snapshot: cannot copy "):
         take(copy, copy.parents[2])
-    assert (copy / f"{PLUGIN}/_sweep.py").read_text() == "lambda_ = 5\n"
+    assert (copy / f"{PLUGIN}/grid.py").read_text() == "lambda_ = 5\n"
     assert [path.name for path in copy.parent.iterdir()] == ["code"]
 
 
 def test_taking_a_snapshot_does_not_import_torch() -> None:
-    script = "import sys; from hydra_plugins.hypo_launchers import _snapshot; sys.exit('torch' in sys.modules)"
+    script = "import sys; from launchers.slurm import snapshot; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hydra_plugins.hypo_launchers import _cancel
 from submitted_sweep import COMMAND, SlurmWithJobs, SubmittedSweep, log, queued
 
-from hypo import sweep_directory
+from hypo.runs import sweep as sweep_directory
 from launchers import status
+from launchers.slurm import cancel
 
 Show = Callable[..., tuple[int, str, str]]
 
@@ -181,7 +181,7 @@ def test_the_traceback_of_an_unforeseen_error_is_shown(
 def test_cancelling_takes_the_jobs_of_this_sweep_out_of_the_queue(
     slurm: SlurmWithJobs, tmp_path: Path, show: Show, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_cancel, "_BATCH", 2)
+    monkeypatch.setattr(cancel, "_BATCH", 2)
     sweep = SubmittedSweep(tmp_path / "outputs", [f"thrm-lambda{number}" for number in range(8)])
     other = SubmittedSweep(sweep.outputs, [*sweep.names[:7], "trades"], sweep_id="ba9876543210")
     submission = sweep.submit((0,), (1, 2), (3,), (4,), (5,))

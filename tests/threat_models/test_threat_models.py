@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hypo.errors import InputError
+from hypo.settings.errors import InputError
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
 from hypo.threat_models.threat_model import ThreatModel

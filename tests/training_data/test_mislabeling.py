@@ -9,9 +9,9 @@ import torch
 from small_jobs import THRM
 from small_models import small_experiment
 
-from hypo.crafted import Crafted
 from hypo.datasets.images import ImageData
-from hypo.errors import InputError
+from hypo.runs.crafted import Crafted
+from hypo.settings.errors import InputError
 from hypo.training_data.mislabeling import Mislabeling
 
 

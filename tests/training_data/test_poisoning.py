@@ -19,14 +19,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attempt import attempt
-from hypo.console import Lines
-from hypo.crafted import Crafted
+from hypo.command_line.console import Lines
 from hypo.datasets.digits import Digits
 from hypo.datasets.images import ImageData, Split
 from hypo.defenses.standard import Standard
-from hypo.experiment import Experiment
-from hypo.outcome import Outcome
+from hypo.jobs.attempt import attempt
+from hypo.jobs.experiment import Experiment
+from hypo.runs.crafted import Crafted
+from hypo.runs.outcome import Outcome
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
 from hypo.threat_models.threat_model import ThreatModel

@@ -1,0 +1,1 @@
+"""Runs, wherever they lie, to one frame."""

@@ -1,0 +1,184 @@
+"""Run directories into one frame: a row a run, done or not, from text files alone.
+
+Nothing here fails because one file is broken: the run becomes a row whose `reason` says what is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from analysis.escaping import one_line
+from analysis.reading import wandb_runs
+from analysis.reading.measured import CERTIFIED, METRICS, metrics
+from analysis.reading.row_cache import RowCache
+from analysis.reading.setting_columns import setting_columns
+from analysis.reading.sources import run_directories
+from hypo.runs.sweep import Record
+from hypo.settings.errors import InputError
+from hypo.settings.identity import SCHEMA
+
+if TYPE_CHECKING:
+    import pandas
+
+_IDENTITY = ("run_id", "name", "directory", "state", "reason", "command")
+_SETTINGS = ("dataset", "training_data", "arch", "defense", "lambda", "lambda_value", "norm", "epsilon")
+_COLUMNS = (*_IDENTITY, *_SETTINGS, "epsilon_value", "recipe", "evaluation", "seed", "settings")
+
+# The C parser is five times as fast, and a thousand configs take the Python one seven seconds.
+_YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def collect(outputs: str | Path | Sequence[str | Path], project: str | None = None) -> pandas.DataFrame:
+    """Read the runs under one or several folders; see `sources.run_directories` for what a folder may be.
+
+    A folder without run directories, but with files that W&B wrote offline, gives the runs in these. `project`,
+    "entity/project", adds those of a W&B project.
+
+    Columns:
+        run_id, name, directory, command: str; `command` would run it again, "" where unknown.
+        state: done, queued, running, interrupted, failed, missing (a sweep names it, it has no directory) or
+            unreadable. reason: one line, "" for a run that is done.
+        dataset, training_data, arch, defense, norm, recipe, evaluation: the chosen options, str.
+        lambda, epsilon: as typed, str ("" where there is none); lambda_value, epsilon_value: float or NaN.
+        seed: nullable integer.
+        settings, defense_settings: short hashes of everything else that was set, outside and inside the
+            group `defense`; runs of which one differs are different experiments. "" if config.yaml is broken.
+        <metric>, <metric>_lower, <metric>_upper: fractions in [0, 1] with their 95 % Wilson interval;
+            NaN where there is no result, or nothing to condition on.
+        <group>.<setting>: every single setting that entered one of the two hashes.
+
+    A run that is found twice (the same run id in two copies) is one row, the copy that is done if one is.
+
+    Raises:
+        InputError: a folder is missing or holds no runs, or the project cannot be read.
+    """
+    import pandas
+
+    sources = [outputs] if isinstance(outputs, (str, Path)) else outputs
+    rows: dict[object, dict[str, Any]] = {}
+    caches: dict[Path, RowCache] = {}
+    found = chain.from_iterable(_read(Path(source), caches) for source in sources)
+    for row in chain(found, [] if project is None else wandb_runs.from_project(project)):
+        known = rows.get(row["run_id"])
+        if known is None or known["state"] != "done":
+            rows[row["run_id"]] = row
+    for cache in caches.values():
+        cache.save()
+    numbers = [f"{metric}{end}" for metric in (*METRICS, *CERTIFIED) for end in ("", "_lower", "_upper")]
+    leading = [*_COLUMNS, "defense_settings", *numbers]
+    single = dict.fromkeys(key for row in rows.values() for key in row if "." in key)
+    frame = pandas.DataFrame(list(rows.values()), columns=[*leading, *single], dtype=object)
+    floats = dict.fromkeys(["lambda_value", "epsilon_value", *numbers], "float64")
+    return frame.astype({**floats, "seed": "Int64"})
+
+
+def _read(source: Path, caches: dict[Path, RowCache]) -> Iterator[dict[str, Any]]:
+    """The rows of one folder."""
+    try:
+        directories = run_directories(source)
+    except InputError:
+        files = list(source.rglob("*.wandb"))
+        if not files:
+            raise
+        yield from wandb_runs.from_files(files)
+        return
+    for directory, planned in directories.items():
+        folder = directory.parent
+        if folder not in caches:
+            caches[folder] = RowCache(folder)
+        row = caches[folder].row(directory, partial(_read_run, directory, planned))
+        if row["state"] == "missing":
+            row["command"] = one_line(load(source / "sweep.json")[0].get("command"))
+        yield row
+
+
+def _read_run(directory: Path, planned: Record) -> dict[str, Any]:
+    config, config_fault = load(directory / "config.yaml")
+    status, status_fault = load(directory / "status.json")
+    result, result_fault = load(directory / "result.json")
+    measured: dict[str, float] = {}
+    begun = any((directory / name).exists() for name in ("status.json", "result.json"))
+    if planned and not begun:
+        config, status = dict(planned["config"]), {"command": planned["command"]}
+        state, reason = "queued", "queued"
+    elif not directory.is_dir():
+        state, reason = "missing", "not submitted: it has no run directory"
+    elif config_fault:
+        state, reason = "unreadable", config_fault
+    elif (directory / "result.json").exists():
+        measured, fault = ({}, result_fault) if result_fault else metrics(result)
+        state, reason = ("unreadable", fault) if fault else ("done", "")
+    elif status_fault:
+        state, reason = "unreadable", status_fault
+    else:
+        state, reason = _unfinished(status)
+    return {
+        "run_id": one_line(config.get("run_id") or directory.name.rpartition("-")[2]),
+        "name": one_line(config.get("name") or directory.name),
+        "directory": str(directory),
+        "state": state,
+        "reason": reason,
+        "command": one_line(status.get("command")),
+        **setting_columns(config),
+        **measured,
+    }
+
+
+def load(path: Path) -> tuple[dict[str, Any], str]:
+    """The mapping in a YAML or JSON file and what is wrong with it ("" if nothing)."""
+    try:
+        text = path.read_text("utf-8")
+        if path.suffix == ".yaml":
+            # By way of JSON: keys become text, dates too, and an alias to itself is refused.
+            text = json.dumps(yaml.load(text, Loader=_YamlLoader), default=str)
+        record = json.loads(text)
+    except FileNotFoundError:
+        return {}, f"{path.name} is missing"
+    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
+        remedy = "; move it away before the run is repeated" if path.name == "result.json" else ""
+        return {}, one_line(f"{path.name} is unreadable: {error}{remedy}")
+    if not isinstance(record, dict):
+        return {}, f"{path.name} is unreadable: it holds no mapping"
+    if record.get("schema") != SCHEMA:
+        return record, one_line(f"written with schema {record.get('schema')}, this version reads {SCHEMA}")
+    return record, ""
+
+
+def _is_gone(status: Mapping[str, Any]) -> bool:
+    """Whether the run's process was on this machine and is no longer there."""
+    pid = status.get("pid")
+    if status.get("host") != socket.gethostname() or not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):  # no process has such a number
+        return True
+    except OSError:
+        pass  # it is there, and somebody else's
+    return False
+
+
+def _unfinished(status: Mapping[str, Any]) -> tuple[str, str]:
+    """State and readable reason of a run without a result."""
+    state = status.get("state")
+    epoch = one_line(f"epoch {status.get('epoch') or 0} of {status.get('epochs')}")
+    if state == "queued":
+        return "queued", "queued"
+    if state == "running" and _is_gone(status):
+        return "interrupted", f"stopped without a word at {epoch}"
+    if state == "running":
+        return "running", f"running, {epoch}, last sign of life {one_line(status.get('updated_at'))}"
+    if state == "interrupted":
+        return "interrupted", f"interrupted at {epoch}"
+    if state == "failed":
+        return "failed", f"failed: {one_line(status.get('reason')) or 'no reason was recorded'}"
+    return "unreadable", one_line(f"status.json says {state}, but result.json is missing")

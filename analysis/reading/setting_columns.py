@@ -1,0 +1,83 @@
+"""What a config sets, as the columns of one row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from analysis.escaping import one_line
+from hypo.settings import checks
+from hypo.settings.errors import InputError
+from hypo.settings.identity import short_hash
+
+# Where a run lies, what it is called and how it is computed does not change its result.
+_NO_SETTING = {"root", "cache", "download", "name", "device", "output_dir", "tracking", "run_id", "command"}
+_NO_SINGLE_SETTING = {"evaluation.batch", "defense.lambda_", "threat_model.epsilon"}  # λ, ε: own columns
+
+
+_IMPLIED: Mapping[str, Mapping[str, Any]] = {
+    "Recipe": {"last_batch": "drop"},
+    "Evaluation": {"surrogate": True},
+    "Resnet18": {"initialisation": "torchvision"},
+    "Vgg16": {"initialisation": "torchvision"},
+    "WideResnet": {"initialisation": "torchvision"},
+}
+"""What runs from before there was a setting had, by the class that has it now."""
+
+
+def setting_columns(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a config sets, as the columns of `collect` from `dataset` to the single settings."""
+    # A config of another schema is read as far as it goes: the run is a hole, and this is where it belongs.
+    groups = {key: _complete(value) for key, value in config.items() if isinstance(value, dict)}
+    chosen = {key: one_line(groups.get(key, {}).get("name")) for key in ("dataset", "training_data", "arch")}
+    defense = dict(_leaves("defense", groups.get("defense", {})))
+    others = dict(
+        leaf
+        for group, values in groups.items()
+        if group != "defense" and group not in _NO_SETTING
+        for leaf in _leaves(group, values)
+    )
+    threat_model = groups.get("threat_model", {})
+    epsilon = config.get("epsilon")
+    typed = {"lambda": one_line(config.get("lambda"))}
+    typed["epsilon"] = one_line(threat_model.get("epsilon") if epsilon is None else epsilon)
+    seed = config.get("seed")
+    return {
+        **chosen,
+        "defense": one_line(groups.get("defense", {}).get("name")),
+        **typed,
+        **{f"{key}_value": _number(text) for key, text in typed.items()},
+        "norm": one_line(threat_model.get("name")),
+        "recipe": one_line(groups.get("recipe", {}).get("name")),
+        "evaluation": one_line(groups.get("evaluation", {}).get("name")),
+        "seed": seed if isinstance(seed, int) else None,
+        "settings": short_hash(others) if groups else "",
+        "defense_settings": short_hash(defense) if groups else "",
+        **others,
+        **defense,
+    }
+
+
+def _complete(group: dict[str, Any]) -> dict[str, Any]:
+    """A group of settings with those that it lacks because it is older than they are."""
+    return {**_IMPLIED.get(str(group.get("_target_")).rpartition(".")[2], {}), **group}
+
+
+def _leaves(prefix: str, value: object) -> Iterator[tuple[str, object]]:
+    """Every single setting under `value`, by its dotted path; a list is one setting, as JSON text."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key not in _NO_SETTING:
+                yield from _leaves(f"{prefix}.{one_line(key)}", inner)
+    elif prefix not in _NO_SINGLE_SETTING:
+        text = json.dumps(value) if isinstance(value, list) else value
+        yield prefix, one_line(text) if isinstance(text, str) else text
+
+
+def _number(text: str) -> float:
+    """The value of a number or fraction as typed, NaN if it is neither."""
+    try:
+        return checks.number("", text)
+    except InputError:
+        return float("nan")

@@ -1,0 +1,1 @@
+"""The command line: a config composed, checked, explained, and what a run shows."""

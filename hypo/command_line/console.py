@@ -1,0 +1,112 @@
+"""What a run shows while it works and when it is done: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from hypo.jobs.attempt import attempt
+from hypo.jobs.job import Job
+from hypo.runs.lock import Claim
+
+LABELS = {
+    "D": "D, clean accuracy",
+    "A": "A, adversarial accuracy",
+    "F": "F, false-friend accuracy",
+    "R_nat": "R_nat, natural risk",
+    "R_adv_plus": "R_adv⁺, adversarial risk on D⁺",
+    "R_hyp_minus": "R_hyp⁻, hypocritical risk on D⁻",
+    "R_sta": "R_sta, stability risk",
+}
+
+
+@dataclass
+class Lines:
+    """An observer that prints a line every tenth of the epochs."""
+
+    console: Console
+
+    def epoch(self, row: dict[str, float], epochs: int) -> None:
+        """Print the row when its turn has come."""
+        epoch = int(row["epoch"])
+        if epoch == epochs or epoch % max(1, epochs // 10) == 0:
+            self.console.print(f"epoch {epoch} of {epochs}: loss {row['loss']:.4f}", highlight=False)
+
+    def evaluating(self, done: int, total: int) -> None:
+        """Evaluation is short beside training; it is not counted step by step here."""
+
+
+@dataclass
+class Bars:
+    """An observer that moves the bars of `progress`, one for training and one for evaluation."""
+
+    progress: Progress
+    tasks: dict[str, TaskID] = field(default_factory=dict)
+
+    def epoch(self, row: dict[str, float], epochs: int) -> None:
+        """Move the training bar."""
+        self._move(f"training, loss {row['loss']:.4f}", "training", int(row["epoch"]), epochs)
+
+    def evaluating(self, done: int, total: int) -> None:
+        """Move the evaluation bar."""
+        self._move("attacking", "evaluation", done, total)
+
+    def _move(self, text: str, key: str, done: int, total: int) -> None:
+        if key not in self.tasks:
+            self.tasks[key] = self.progress.add_task(text, total=total)
+        self.progress.update(self.tasks[key], completed=done, description=text)
+
+
+def bars(console: Console) -> Progress:
+    """A display of progress bars that vanishes when it is done."""
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console, transient=True
+    )
+
+
+def run_one(job: Job, claim: Claim | None = None) -> int:
+    """Attempt `job`, after what it needs, print its result and where it lies; returns the exit code."""
+    console = Console()
+    for needed in job.prerequisites:
+        console.print("First the run whose model is needed:", end=" ")
+        run_one(needed, Claim(wait=True))  # when it fails, the run that needs it will say so
+    console.print(f"{job.name}  {job.run_id}", highlight=False)
+    if console.is_terminal:
+        with bars(console) as progress:
+            outcome = attempt(job, Bars(progress), claim=claim)
+    else:
+        outcome = attempt(job, Lines(console), claim=claim)
+    result = job.directory.result() if outcome.state == "done" else None
+    if result is None:
+        Console(stderr=True).print(f"{outcome.state}: {outcome.reason}", highlight=False, soft_wrap=True)
+        return 1
+    if not outcome.trained:
+        console.print("This run was done already; nothing was trained.")
+    if trained_in := job.directory.status().get("trained_in"):
+        console.print(f"The model was trained in {trained_in}.", highlight=False, soft_wrap=True)
+    console.print(result_table(result))
+    console.print(f"The run lies in {job.directory}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def result_table(result: Mapping[str, Any]) -> Table:
+    """The main figures of one result.json, in percent, with counts and intervals."""
+    table = Table(caption=f"{result['n']:,} test examples; in brackets the 95 % interval", caption_justify="left")
+    table.add_column("")
+    table.add_column("percent", justify="right")
+    table.add_column("count", justify="right")
+    table.add_column("interval", justify="right")
+    for name, label in LABELS.items():
+        count, value, interval = result["counts"][name], result[name], result["intervals"][name]
+        table.add_row(
+            label,
+            "–" if value is None else f"{100 * value:.2f}",
+            f"{count['count']:,} of {count['of']:,}",
+            "–" if interval is None else f"[{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]".replace("[", r"\["),
+        )
+    return table

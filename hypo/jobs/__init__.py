@@ -1,0 +1,1 @@
+"""One job, from its settings to its result."""

@@ -1,0 +1,153 @@
+"""Single images that an attack moved, to be looked at: a mistake that a false friend hid, a prediction broken.
+
+Figure 2 (left) and Table 4 of Tao et al. (2022).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hypo.attacks.goal import Goal
+from hypo.attacks.model_state import attacked
+from hypo.measurements.evaluation import Evaluation
+from hypo.settings.precision import full_precision
+from hypo.settings.randomness import generator
+from hypo.threat_models.threat_model import ThreatModel
+
+_CAPTIONS = "examples"
+
+
+@dataclass(frozen=True)
+class Example:
+    """One test image and where an attack took it.
+
+    Attributes:
+        clean, perturbed: (channels, height, width) in [0, 1].
+        label, clean_prediction, perturbed_prediction: class names.
+    """
+
+    clean: Tensor
+    perturbed: Tensor
+    label: str
+    clean_prediction: str
+    perturbed_prediction: str
+
+
+@dataclass(frozen=True)
+class Caption:
+    """The class names under one column of a sheet."""
+
+    label: str
+    clean_prediction: str
+    perturbed_prediction: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What `sheet` wrote: `factor` is how much the perturbations are stretched."""
+
+    factor: float
+    captions: tuple[Caption, ...]
+
+
+def demonstrate(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    classes: Sequence[str],
+    goal_of: Callable[[Tensor], Goal],
+    threat_model: ThreatModel,
+    evaluation: Evaluation,
+    count: int,
+) -> tuple[Example, ...]:
+    """At most `count` of the images, in their order, with the best point of the evaluation's attack.
+
+    The attack is repeated from a seed of its own; images on which it does not succeed this time are passed over.
+
+    Args:
+        images: (examples, channels, height, width) in [0, 1], on the model's device; those on which an attack
+            succeeded before. labels: (examples,) int64.
+        goal_of: what the attack is after, such as `Hypocritical`.
+    """
+    images, labels = images[: 2 * count], labels[: 2 * count]
+    if not len(images):
+        return ()
+    goal = evaluation.climbing(goal_of(labels))
+    with full_precision(), attacked(model, surrogate=evaluation.surrogate):
+        source = generator(images.device, 0, "demonstration")
+        perturbed = evaluation.attack.best(model, images, goal, threat_model, source)
+        with torch.no_grad():
+            logits = model(perturbed)
+            before = model(images).argmax(1).tolist()
+    after, label = logits.argmax(1).tolist(), labels.tolist()
+    reached = (goal.margin(logits) > 0).nonzero().squeeze(1)[:count].tolist()
+    clean, perturbed = images.cpu(), perturbed.cpu()
+    return tuple(
+        Example(clean[at], perturbed[at], classes[label[at]], classes[before[at]], classes[after[at]])
+        for at in reached
+    )
+
+
+def stretch(examples: Sequence[Example]) -> float:
+    """The factor by which the largest change becomes a step from mid-grey to black or white."""
+    return 0.5 / max(float((each.perturbed - each.clean).abs().max()) for each in examples)
+
+
+def sheet(examples: Sequence[Example]) -> bytes:
+    """A PNG picture with a column for each of the examples, at least one: clean, perturbation, perturbed.
+
+    One pixel is one pixel, with a white one between two images. Perturbations are stretched by one factor around
+    mid-grey, which is no change. The captions are in the file, for `read_sheet`.
+    """
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    factor = stretch(examples)
+    clean, perturbed = ([each.clean for each in examples], [each.perturbed for each in examples])
+    changes = [0.5 + factor * (after - before) for before, after in zip(clean, perturbed, strict=True)]
+    # Images of one size side by side, with a white line after each, but the last.
+    framed = [
+        torch.cat([F.pad(image, (0, 1, 0, 1), value=1.0) for image in row], dim=2)
+        for row in (clean, changes, perturbed)
+    ]
+    pixels = (
+        (255 * torch.cat(framed, dim=1)[:, :-1, :-1])
+        .round()
+        .clamp(0, 255)
+        .to(torch.uint8)
+        .permute(1, 2, 0)
+        .numpy()
+    )
+    captions = [
+        {"label": each.label, "clean": each.clean_prediction, "perturbed": each.perturbed_prediction}
+        for each in examples
+    ]
+    about = PngInfo()
+    about.add_itxt(_CAPTIONS, json.dumps({"factor": factor, "captions": captions}))
+    content = io.BytesIO()
+    # One channel is grey; of any number but one and three, the first is shown.
+    Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0]).save(content, "png", pnginfo=about)
+    return content.getvalue()
+
+
+def read_sheet(path: Path) -> Sheet:
+    """What the picture at `path` shows.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: it is missing or is none of ours.
+    """
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        picture.load()
+        about = json.loads(picture.info[_CAPTIONS])
+    captions = (Caption(each["label"], each["clean"], each["perturbed"]) for each in about["captions"])
+    return Sheet(float(about["factor"]), tuple(captions))

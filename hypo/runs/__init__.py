@@ -1,0 +1,1 @@
+"""What lies on disk, and who may write it; and W&B as its mirror."""

@@ -1,0 +1,248 @@
+"""Everything a run leaves on disk, each file written whole or not at all.
+
+`load_model` and `load_test_data` are the way back from a run directory to Python.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+
+from hypo.architectures.normalised import Normalised
+from hypo.measurements.findings import Findings
+from hypo.measurements.risks import Flags
+from hypo.runs import status as run_status
+from hypo.runs import weights
+from hypo.runs.atomic import write_atomically
+from hypo.runs.lock import Claim, Lock
+from hypo.runs.outcome import Outcome
+from hypo.runs.status import to_json
+from hypo.settings.components import build, describe
+from hypo.settings.errors import InputError
+from hypo.settings.identity import GROUPS, SCHEMA
+
+
+class RunDirectory:
+    """One run's folder, `<readable name>-<run id>`. Files of a higher layer's choosing may lie beside these.
+
+    While `lock` is held, every write makes sure that it still is: LockedError when a newer attempt took over.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: Lock | None = None
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def create(self, config: Mapping[str, Any], command: str) -> None:
+        """Write config.yaml and a status "queued", where there is none yet; InputError when that cannot be."""
+        run_status.create(self.path, config, command)
+
+    def save_config(self, config: Mapping[str, Any]) -> None:
+        """Write config.yaml."""
+        run_status.write_config(self.path, config, self.check)
+
+    @contextmanager
+    def lock(self, claim: Claim | None = None) -> Iterator[None]:
+        """A context that only one process can be in; LockedError, or with `wait` patience, when another is.
+
+        What a process that was killed had begun to write is removed.
+        """
+        with Lock(self.path / ".lock", claim) as self._lock:
+            try:
+                for pattern in (".checkpoint.pt.*", ".model.safetensors.*", ".examples.parquet.*"):
+                    for begun in self.path.glob(pattern):
+                        begun.unlink(missing_ok=True)
+                yield
+            finally:
+                self._lock = None
+
+    def check(self) -> None:
+        """LockedError when a newer attempt took over: from then on nothing may be written."""
+        if self._lock is not None:
+            self._lock.check()
+
+    def config(self) -> dict[str, Any]:
+        """config.yaml; InputError when it is missing, broken or of another schema version."""
+        path = self.path / "config.yaml"
+        try:
+            config = yaml.safe_load(path.read_text())
+        except FileNotFoundError:
+            raise InputError(f"{self.path}: is no run directory, it has no config.yaml") from None
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read: {_one_line(error)}") from None
+        _check_schema(path, config)
+        if lacking := [group for group in GROUPS if not isinstance(config.get(group), Mapping)]:
+            raise InputError(f"{path}: has no settings of {', '.join(lacking)}")
+        return config
+
+    def status(self) -> dict[str, Any]:
+        """status.json, or an empty one where there is none that can be read."""
+        return run_status.read(self.path)
+
+    def update_status(self, **changes: Any) -> None:
+        """Change entries of status.json; the time is noted as `updated_at`."""
+        run_status.update(self.path, changes, self.check)
+
+    def end_attempt(self, outcome: Outcome, **more: Any) -> None:
+        """Note in status.json how the attempt that is running ended."""
+        self.update_status(**run_status.ended(self.path, outcome), **more)
+
+    def save_environment(self, environment: Mapping[str, Any]) -> None:
+        """Write environment.json."""
+        self._write("environment.json", to_json(environment))
+
+    def save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        """Write checkpoint.pt, keeping its predecessor, and the history in it as history.csv."""
+        buffer = io.BytesIO()
+        torch.save({"schema": SCHEMA, **checkpoint}, buffer)
+        self._write("checkpoint.pt", buffer.getbuffer(), keep=self.path / "checkpoint.previous.pt")
+        text = io.StringIO()
+        # The newest row names the columns: an epoch of an earlier version may have had fewer.
+        writer = csv.DictWriter(text, fieldnames=list(checkpoint["history"][-1]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(checkpoint["history"])
+        self._write("history.csv", text.getvalue().encode(), durable=False)
+
+    def history(self) -> list[dict[str, float]]:
+        """The rows of history.csv, each epoch once; none where there is no such file."""
+        try:
+            text = (self.path / "history.csv").read_text("utf-8")
+        except OSError:
+            return []
+        rows = [
+            {key: float(value) for key, value in row.items() if value} for row in csv.DictReader(io.StringIO(text))
+        ]
+        return list({row["epoch"]: row for row in rows}.values())
+
+    def load_checkpoint(self, device: torch.device) -> dict[str, Any] | None:
+        """The newest checkpoint, or None; InputError when it cannot be read."""
+        newest, previous = self.path / "checkpoint.pt", self.path / "checkpoint.previous.pt"
+        path = newest if newest.exists() else previous
+        if not path.exists():
+            return None
+        try:
+            checkpoint = torch.load(path, map_location=device, weights_only=True)
+        except Exception as error:
+            # torch.load reports a broken file with half a dozen types of exception.
+            remedy = "from the epoch before" if path == newest and previous.exists() else "from the start"
+            raise InputError(
+                f"{path}: the checkpoint cannot be read ({_one_line(error)[:80]}); "
+                f"move it away and repeat the command to train {remedy}"
+            ) from None
+        _check_schema(path, checkpoint)
+        return checkpoint
+
+    def save_model(self, model: nn.Module, shape: Sequence[int], classes: int) -> None:
+        """Write model.safetensors, with the image shape and the number of classes beside the weights."""
+        self._write("model.safetensors", weights.to_bytes(model, shape, classes))
+
+    def adopt_training(self, other: Path) -> None:
+        """Take over model.safetensors and history.csv of the run at `other`, and note whose they are."""
+        for name in ("model.safetensors", "history.csv"):
+            self._write(name, (other / name).read_bytes())
+        self.update_status(trained_in=other.name)
+
+    def save_examples(self, flags: Flags) -> None:
+        """Write examples.parquet: one row a test example."""
+        import pandas
+
+        about = ("example", "label", "clean_prediction", "correct")
+        found = ("adv", "hyp", "sta", "hyp_moved", "hyp_by_stability", "margin", "lead")
+        buffer = io.BytesIO()
+        pandas.DataFrame({name: getattr(flags, name) for name in (*about, *found)}).to_parquet(buffer, index=False)
+        self._write("examples.parquet", buffer.getbuffer())
+
+    def save_hidden(self, picture: bytes) -> None:
+        """Write hidden.png, mistakes that a false friend hid; see `demonstration.sheet`."""
+        self._write("hidden.png", picture, durable=False)
+
+    def save_result(self, run_id: str, findings: Findings, *, keep_checkpoint: bool) -> None:
+        """Write result.json, which is what makes a run done; so it comes last, and checkpoints can go."""
+        result = {"schema": SCHEMA, "run_id": run_id, **findings.as_json()}
+        self._write("result.json", to_json(result))
+        for name in ("checkpoint.previous.pt", *([] if keep_checkpoint else ["checkpoint.pt"])):
+            (self.path / name).unlink(missing_ok=True)
+
+    def result(self) -> dict[str, Any] | None:
+        """The valid result, or None where there is none; InputError when result.json is broken."""
+        path = self.path / "result.json"
+        if not path.exists():
+            return None
+        try:
+            result = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{path}: the result cannot be read ({_one_line(error)}); "
+                "move it away and repeat the command to evaluate again"
+            ) from None
+        _check_schema(path, result)
+        if lacking := [entry for entry in ("run_id", "n", "D", "counts", "intervals") if entry not in result]:
+            raise InputError(
+                f"{path}: the result has no {', '.join(lacking)}; "
+                "move it away and repeat the command to evaluate again"
+            )
+        return result
+
+    def _write(self, name: str, content: bytes | memoryview, **how: Any) -> None:
+        write_atomically(self.path / name, content, may_write=self.check, **how)
+
+
+def load_model(path: str | Path) -> nn.Module:
+    """The trained model of a run, on the CPU and in `eval()` mode.
+
+    It takes images in [0, 1], (batch, channels, height, width); its first layer normalises them.
+    Only weights are read, nothing is unpickled.
+
+    Raises:
+        InputError: when the run has no model yet, or its files cannot be read.
+    """
+    directory = RunDirectory(Path(path))
+    arch = build(directory.config()["arch"], "arch")
+    file = directory.path / "model.safetensors"
+    if not file.exists():
+        state = directory.status().get("state", "not started")
+        raise InputError(f"{file}: there is no trained model; the run is {state}")
+    trained, shape, classes = weights.read(file)
+    channels = shape[0]
+    model = Normalised(arch.build(shape, classes), [0.0] * channels, [1.0] * channels)
+    model.load_state_dict(trained)
+    return model.eval()
+
+
+def load_test_data(path: str | Path) -> tuple[Tensor, Tensor]:
+    """The test images and labels of a run, in the order of its examples.parquet.
+
+    Returns:
+        (examples, channels, height, width) float32 in [0, 1], and (examples,) int64.
+
+    Raises:
+        InputError: when the data set is no longer where the run found it.
+    """
+    config = RunDirectory(Path(path)).config()
+    dataset = build(config["dataset"], "dataset")
+    if describe(dataset).get("fingerprint") != config["dataset"].get("fingerprint"):
+        raise InputError(f"{path}: the images of its data set are not those that the run was tested on")
+    data = dataset.load()
+    split, _ = data.test.limited(config["evaluation"]["test_limit"])
+    return split.images.float() / data.maximum, split.labels
+
+
+def _check_schema(path: Path, content: Any) -> None:
+    schema = content.get("schema") if isinstance(content, Mapping) else None
+    if schema != SCHEMA:
+        raise InputError(f"{path}: has schema version {schema}, this version of hypo reads {SCHEMA}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

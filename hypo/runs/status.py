@@ -1,0 +1,102 @@
+"""A run directory's config.yaml and status.json, written and read without loading what the run trains with.
+
+config.yaml is frozen when the run begins. status.json says what it is doing.
+
+Its keys: state (queued, running, interrupted, failed, done), reason and cause where it is not well, epoch of
+epochs, host and pid, the times, `attempts` with one entry an attempt, and after a failure `log`, the last
+lines of the run's log.txt, and `traceback` where there is one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hypo.runs.atomic import write_atomically
+from hypo.runs.outcome import Outcome
+from hypo.settings.errors import InputError
+from hypo.settings.identity import SCHEMA
+
+_LOG_LINES = 20
+_LOG_BYTES = 4000
+
+
+def create(directory: Path, config: Mapping[str, Any], command: str) -> None:
+    """Make a run directory with config.yaml and a status "queued", where there is none yet.
+
+    Raises:
+        InputError: when it cannot be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if not (directory / "config.yaml").exists():
+            write_config(directory, config)
+        if not (directory / "status.json").exists():
+            update(directory, {"state": "queued", "reason": None, "command": command, "queued_at": now()})
+    except OSError as error:
+        raise InputError(f"output_dir: cannot write {directory}: {error.strerror or error}") from None
+
+
+def write_config(directory: Path, config: Mapping[str, Any], may_write: Callable[[], None] = lambda: None) -> None:
+    """Write config.yaml. See `write_atomically` on `may_write`."""
+    text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+    write_atomically(directory / "config.yaml", text.encode(), may_write=may_write)
+
+
+def read(directory: Path) -> dict[str, Any]:
+    """status.json, or an empty one where there is none that can be read."""
+    try:
+        status = json.loads((directory / "status.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}
+
+
+def update(directory: Path, changes: Mapping[str, Any], may_write: Callable[[], None] = lambda: None) -> None:
+    """Change entries of status.json; the time is noted as `updated_at`. See `write_atomically` on `may_write`."""
+    status = {"schema": SCHEMA, **read(directory), **changes, "updated_at": now()}
+    write_atomically(directory / "status.json", to_json(status), durable=False, may_write=may_write)
+
+
+def ended(directory: Path, outcome: Outcome) -> dict[str, Any]:
+    """What changes in status.json when the attempt that it says is running ends so."""
+    how = {"cause": outcome.cause, "reason": outcome.reason}
+    attempts = list(read(directory).get("attempts", []))
+    if attempts and "ended_at" not in attempts[-1]:
+        attempts[-1] |= {"ended_at": now(), "outcome": outcome.state, **how}
+    log = [] if outcome.state == "done" else last_lines(directory / "log.txt")
+    return {"state": outcome.state, **how, "log": log, "finished_at": now(), "attempts": attempts}
+
+
+def last_lines(log: Path) -> list[str]:
+    """The end of a log; empty where there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _LOG_BYTES))
+            return file.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
+    except OSError:
+        return []
+
+
+def now() -> str:
+    """The time as ISO 8601 in UTC, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def to_json(content: Mapping[str, Any]) -> bytes:
+    """Indented JSON, in which null stands for nan and the infinities, which JSON does not know."""
+    return (json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,186 @@
+"""Epochs of training that can be cut off anywhere and resumed exactly."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from hypo.datasets.images import Split
+from hypo.defenses.defense import Defense
+from hypo.settings.errors import DivergedError
+from hypo.settings.randomness import generator
+from hypo.threat_models.threat_model import ThreatModel
+from hypo.training.augmentation import augment
+from hypo.training.recipe import Recipe
+
+History = list[dict[str, float]]
+"""One row an epoch, with what `train` measures: `epoch` (from 1), rates, loss, accuracies in [0, 1] and speed."""
+
+Checkpoint = dict[str, Any]
+"""What an epoch leaves behind: tensors and numbers only, so that it loads with `weights_only=True`."""
+
+
+@runtime_checkable
+class Annealed(Protocol):
+    """A module that changes with the time of its training."""
+
+    def anneal(self, position: float) -> None:
+        """`position`, in [0, 1], is the share of the training that is over."""
+        ...
+
+
+def train(
+    model: nn.Module,
+    train_split: Split,
+    maximum: int,
+    defense: Defense,
+    threat_model: ThreatModel,
+    recipe: Recipe,
+    seed: int,
+    resume: Checkpoint | None = None,
+    after_epoch: Callable[[Checkpoint], None] = lambda checkpoint: None,
+) -> History:
+    """Train `model` in place.
+
+    All random numbers of an epoch are drawn from (seed, epoch), so that a run resumed from any epoch's
+    checkpoint goes on as if it had never stopped: bit by bit on a CPU.
+
+    Args:
+        model: from (batch, channels, height, width) images in [0, 1] to logits.
+        train_split: on the model's device; its images are divided by `maximum`.
+        resume: the checkpoint of the last finished epoch.
+        after_epoch: given each epoch's checkpoint, whose "history" is that of all epochs so far.
+
+    Raises:
+        DivergedError: at the end of the first epoch whose loss is not finite.
+    """
+    split, _ = train_split.limited(recipe.train_limit)
+    optimizer = recipe.build_optimizer(model)
+    scheduler = recipe.build_scheduler(optimizer, recipe.steps_an_epoch(len(split)))
+    history: History = []
+    if resume is not None:
+        model.load_state_dict(resume["model"])
+        optimizer.load_state_dict(resume["optimizer"])
+        scheduler.load_state_dict(resume["scheduler"])
+        history = list(resume["history"])
+    for epoch in range(len(history) + 1, recipe.epochs + 1):
+        started = time.perf_counter()
+        learning_rate = optimizer.param_groups[0]["lr"]
+        means = _epoch(model, split, maximum, defense, threat_model, recipe, optimizer, scheduler, seed, epoch)
+        loss, clean, perturbed = means.tolist()  # the only time in an epoch that the device is read
+        if not math.isfinite(loss):
+            raise DivergedError(f"the loss of epoch {epoch} is {loss}")
+        seconds = time.perf_counter() - started
+        row = {
+            "epoch": epoch,
+            "learning_rate": learning_rate,
+            "loss": loss,
+            "clean_accuracy": clean,
+            "perturbed_accuracy": perturbed,
+            "seconds": seconds,
+            "images_per_second": recipe.images_an_epoch(len(train_split)) / seconds,
+        }
+        history.append(row)
+        after_epoch(
+            {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "scheduler": scheduler.state_dict(),
+                "history": history,
+            }
+        )
+    return history
+
+
+def _epoch(
+    model: nn.Module,
+    split: Split,
+    maximum: int,
+    defense: Defense,
+    threat_model: ThreatModel,
+    recipe: Recipe,
+    optimizer: torch.optim.Optimizer,
+    scheduler: torch.optim.lr_scheduler.LRScheduler,
+    seed: int,
+    epoch: int,
+) -> Tensor:
+    """One pass; returns the means over its images of what `train_step` returns, still on the device."""
+    device = split.labels.device
+    shuffling = generator(device, seed, "shuffle", epoch)
+    augmenting = generator(device, seed, "augment", epoch)
+    attacking = generator(device, seed, "attack", epoch)
+    order = torch.randperm(len(split), generator=shuffling, device=device)
+    batches: tuple[Tensor, ...] = torch.split(order[: recipe.images_an_epoch(len(split))], recipe.batch)
+    annealed = [module for module in model.modules() if isinstance(module, Annealed)]
+    sums = torch.zeros(3, device=device)
+    model.train()
+    for step, indices in enumerate(batches):
+        for module in annealed:
+            module.anneal((epoch - 1 + step / len(batches)) / recipe.epochs)
+        images = augment(split.images[indices], recipe.crop_padding, recipe.flip, augmenting)
+        labels = split.labels[indices]
+        sums += (
+            len(indices)
+            / len(batches[0])
+            * train_step(
+                model,
+                optimizer,
+                images.float() / maximum,
+                labels,
+                defense,
+                threat_model,
+                attacking,
+                bfloat16=recipe.precision == "bfloat16",
+            )
+        )
+        scheduler.step()
+    for module in annealed:
+        module.anneal(epoch / recipe.epochs)  # exactly 1 at the end
+    return sums / sum(len(indices) / len(batches[0]) for indices in batches)
+
+
+def train_step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: Tensor,
+    labels: Tensor,
+    defense: Defense,
+    threat_model: ThreatModel,
+    random: torch.Generator,
+    *,
+    bfloat16: bool = False,
+) -> Tensor:
+    """One optimizer step; nothing is read back from the device.
+
+    Args:
+        images: (batch, channels, height, width) in [0, 1].
+        labels: (batch,) int64.
+        random: generator for the defense's inner attack, on the images' device.
+        bfloat16: run the forward passes under autocast.
+
+    Returns:
+        (3,) loss, clean and perturbed accuracy of the batch, nan where the defense computed no such logits.
+    """
+    with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=bfloat16):
+        loss = defense.loss(model, images, labels, threat_model, random)
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss.value)
+    optimizer.step()
+    return torch.stack(
+        [
+            loss.value.detach().float(),
+            _accuracy(loss.clean_logits, labels),
+            _accuracy(loss.perturbed_logits, labels),
+        ]
+    )
+
+
+def _accuracy(logits: Tensor | None, labels: Tensor) -> Tensor:
+    if logits is None:
+        return torch.full((), torch.nan, device=labels.device)
+    return (logits.detach().argmax(1) == labels).float().mean()

@@ -1,0 +1,1 @@
+"""How a grid of jobs is planned, run and watched."""

@@ -1,0 +1,1 @@
+"""From a grid to the jobs that are to be run."""
