@@ -17,7 +17,7 @@ import yaml
 from command_line import Typed, typed
 from PIL import Image
 
-from hypo.runs.directory import load_model, load_test_data
+from hypo.runs.loading import load_model, load_test_data
 from hypo.runs.tracking import close
 
 CONF = Path(__file__).parent.parent / "conf"

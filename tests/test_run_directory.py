@@ -11,6 +11,7 @@ import pandas
 import pytest
 import torch
 import yaml
+from hypo.measurements.findings import Findings
 from small_jobs import THRM, Silent, job
 from small_models import ConvolutionBatchNorm, Stripes, small_experiment
 
@@ -19,9 +20,9 @@ from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.datasets.digits import Digits
 from hypo.jobs.attempt import attempt
 from hypo.measurements.evaluation import Evaluation
-from hypo.measurements.findings import Findings
 from hypo.measurements.risks import Share
-from hypo.runs.directory import RunDirectory, load_model, load_test_data
+from hypo.runs.directory import RunDirectory
+from hypo.runs.loading import load_model, load_test_data
 from hypo.settings.errors import InputError
 
 CPU = torch.device("cpu")

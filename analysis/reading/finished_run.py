@@ -58,7 +58,8 @@ def read(path: Path) -> FinishedRun:
     Raises:
         InputError: when it is no run, has no model and examples yet, or its data are no longer there.
     """
-    from hypo.runs.directory import RunDirectory, load_model, load_test_data
+    from hypo.runs.directory import RunDirectory
+    from hypo.runs.loading import load_model, load_test_data
     from hypo.settings.components import build
 
     config = RunDirectory(path).config()

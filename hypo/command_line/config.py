@@ -15,11 +15,12 @@ from hypo.command_line.explain import KEYS
 from hypo.command_line.references import resolved
 from hypo.defenses.none import NoDefense
 from hypo.jobs.experiment import Experiment
-from hypo.jobs.job import Job
+from hypo.jobs.job import Job, measurements
 from hypo.settings import checks
 from hypo.settings.components import build, describe
 from hypo.settings.errors import InputError
 from hypo.settings.identity import GROUPS
+from hypo.training_data.elsewhere import Elsewhere
 
 REFERRED_TO = ("authors_code", "default_epsilon", "published_learning_rate", "authors_learning_rate")
 """What other settings refer to: looked at first, so that a wrong value is refused under its own name."""
@@ -65,10 +66,13 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
         build(plain[key], key, ProjectedGradient if key == "training_attack" else None)
     components = {group: build(plain[group], group) for group in GROUPS}
     names = {group: choices[group] for group in GROUPS}
+    if hasattr(components["arch"], "load"):
+        components["training_data"], names["training_data"] = Elsewhere(), "elsewhere"
     if not getattr(components["training_data"], "trains", True):
         # Whatever defense was typed, or is the default, has nothing to do.
         components["defense"], names["defense"] = NoDefense(), "none"
-    experiment = Experiment(**components, seed=seed, device=plain["device"])
+    measured = measurements(plain["measurement"])
+    experiment = Experiment(**components, measurements=measured, seed=seed, device=plain["device"])
     takes_lambda = hasattr(experiment.defense, "lambda_")
     labels = {
         "lambda": plain["lambda"] if takes_lambda else None,
@@ -81,6 +85,7 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
         experiment=experiment,
         config={
             **groups,
+            "measurement": {name: describe(each) for name, each in measured.items()},
             **labels,
             "device": experiment.device,
             "tracking": describe(tracking),

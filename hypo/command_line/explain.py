@@ -14,6 +14,7 @@ from hypo.settings.identity import GROUPS
 KEYS = (
     *GROUPS,
     "crafter",
+    "measurement",
     "tracking",
     "lambda",
     "epsilon",

@@ -27,6 +27,8 @@ class Defense(Protocol):
     """What a defense's frozen dataclass offers.
 
     A class variable `uses_threat_model = False` says that the trained model is the same for every threat model.
+    One that needs other models has the method `prerequisites` of `TrainingData`, and `given(models)`, the defense
+    with these trained models at hand, in their order, on the CPU.
     """
 
     def loss(

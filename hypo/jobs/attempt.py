@@ -13,15 +13,17 @@ import torch
 from torch import nn
 
 from hypo.jobs.environment import environment
-from hypo.jobs.experiment import Observer
+from hypo.jobs.experiment import Experiment, Observer
 from hypo.jobs.job import Job
-from hypo.runs.directory import RunDirectory, load_model
+from hypo.runs.directory import RunDirectory
+from hypo.runs.loading import load_model
 from hypo.runs.lock import Claim, is_held
 from hypo.runs.outcome import Outcome
 from hypo.runs.status import now
 from hypo.runs.tracking import Mirror
 from hypo.settings.device import resolve
 from hypo.settings.errors import DivergedError, InputError, LockedError, PrerequisiteError
+from hypo.settings.identity import run_id
 
 
 def attempt(
@@ -46,7 +48,7 @@ def attempt(
         job.create()
         frozen = directory.config()
         with directory.lock(claim):
-            if directory.result() is not None:
+            if job.is_done:
                 return Outcome("done", trained=False)
             if frozen != job.record["config"]:  # another device or place of the data, under the same run id
                 directory.save_config(job.record["config"])
@@ -93,7 +95,6 @@ def _attempt(
             attempts=[*attempts, {**who, **claim.about}],
         )
         directory.save_environment(environment(resolve(job.experiment.device)))
-        models = [_model_of(needed) for needed in job.prerequisites]
         mirror = job.tracking.start(
             directory.path,
             run_id=job.run_id,
@@ -102,13 +103,23 @@ def _attempt(
             tags=job.tags,
             config=job.record["config"],
         )
-        findings = job.experiment.run(directory, _Recorder(directory, mirror, observer), models)
-        directory.save_result(job.run_id, findings, keep_checkpoint=job.keep_checkpoint)
-        if "trained_in" in directory.status():  # whose epochs nobody has told the mirror
-            with suppress(KeyError, TypeError, ValueError):  # a broken history costs the mirror, not the run
-                for row in directory.history():
-                    mirror.log(row)
-        mirror.finish(findings.as_json())
+        recorder = _Recorder(directory, mirror, observer)
+        needed = {prerequisite.run_id: prerequisite for prerequisite in job.prerequisites}
+
+        def model_of(experiment: Experiment) -> nn.Module:
+            return _model_of(needed[run_id(experiment)])
+
+        if directory.result() is None:
+            core = job.experiment.run(directory, recorder, model_of)
+            directory.save_result(job.run_id, core, keep_checkpoint=job.keep_checkpoint)
+            if "trained_in" in directory.status():  # whose epochs nobody has told the mirror
+                with suppress(KeyError, TypeError, ValueError):  # a broken history costs the mirror, not the run
+                    for row in directory.history():
+                        mirror.log(row)
+        for name in directory.lacking(job.experiment.measurements):
+            finding = job.experiment.measure(name, directory, recorder, model_of)
+            directory.add_finding(name, job.experiment.measurements[name], finding)
+        mirror.finish(directory.result() or {})
         return end(Outcome("done"))
     except LockedError:
         raise

@@ -1,8 +1,8 @@
-"""One whole job: a data set, a model, a defense and an attack to per-example flags and risks."""
+"""One whole job: a data set, a model, a defense and an attack to per-example flags and risks, and what else."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from statistics import fmean
@@ -12,31 +12,27 @@ import torch
 from torch import nn
 
 from hypo.architectures.normalised import Architecture, Normalised
-from hypo.attacks.hypocritical import Hypocritical
 from hypo.datasets.images import Dataset, ImageData
 from hypo.defenses.defense import Defense
 from hypo.defenses.none import NoDefense
-from hypo.measurements.certificate import certified
 from hypo.measurements.evaluation import Evaluation, evaluate
-from hypo.measurements.findings import Findings
-from hypo.measurements.pictures import demonstrate, sheet
-from hypo.measurements.risks import Flags, Share, decided, risks
-from hypo.measurements.targeted import targeted_rates
+from hypo.measurements.finding import Core, Finding
+from hypo.measurements.measurement import Measurement, Subject
+from hypo.measurements.risks import decided, risks
 from hypo.runs.crafted import Crafted
 from hypo.runs.directory import RunDirectory
+from hypo.runs.loading import load_flags, load_model
 from hypo.runs.trained_once import trained_once
 from hypo.settings import checks
 from hypo.settings.device import few_threads, named, resolve
 from hypo.settings.errors import InputError
-from hypo.settings.identity import training_id, trains
+from hypo.settings.identity import GROUPS, run_id, training_id, trains
 from hypo.settings.randomness import derive
 from hypo.threat_models.threat_model import ThreatModel
 from hypo.training.loop import train
 from hypo.training.recipe import Recipe
+from hypo.training_data.elsewhere import Elsewhere
 from hypo.training_data.training_data import TrainingData
-
-_SHOWN = 4
-"""How many hidden mistakes a run keeps pictures of."""
 
 
 class Observer(Protocol):
@@ -47,8 +43,12 @@ class Observer(Protocol):
         ...
 
     def evaluating(self, done: int, total: int) -> None:
-        """So many steps of the evaluation attack are done."""
+        """So many steps of the evaluation attack, or of a measurement, are done."""
         ...
+
+
+ModelOf = Callable[["Experiment"], nn.Module]
+"""The trained model of a prerequisite, on the CPU and in `eval()` mode."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Experiment:
     """What is trained on what against what, and how it is measured.
 
     Its fields are the config groups. All of them, with every default filled in, make up the run's identity;
-    only the device does not.
+    only the device and the measurements do not: these can be added to a finished run.
     """
 
     dataset: Dataset
@@ -66,20 +66,42 @@ class Experiment:
     threat_model: ThreatModel
     recipe: Recipe
     evaluation: Evaluation
+    measurements: Mapping[str, Measurement] = field(default_factory=dict, metadata={"identity": False})
     seed: int = 0
     device: str = field(default="auto", metadata={"identity": False})
 
     def __post_init__(self) -> None:
         checks.integer("seed", self.seed, at_least=0)
+        if hasattr(self.arch, "load") != isinstance(self.training_data, Elsewhere):
+            raise InputError("training_data: elsewhere goes with an arch that is loaded, which goes with no other")
         if trains(self) == isinstance(self.defense, NoDefense):
             raise InputError("defense: none goes with training_data=naive, and training_data=naive with no other")
-        if not hasattr(self.arch, "surrogate_p"):  # its only gradient is its own, and one run is not to be two
+        if not hasattr(
+            _built(self.arch), "surrogate_p"
+        ):  # its only gradient is its own, and one run is not to be two
             object.__setattr__(self, "evaluation", replace(self.evaluation, surrogate=True))
 
     @property
+    def needs(self) -> dict[str, tuple[Experiment, ...]]:
+        """The experiments that are to be done first, by the component whose `prerequisites` name them.
+
+        Components are called as they are in the config; a measurement is `measurement.<name>`. An experiment that
+        is only needed is measured like this one, but for the measurements that need others themselves.
+        """
+        components = {group: getattr(self, group) for group in GROUPS}
+        components |= {f"measurement.{name}": measurement for name, measurement in self.measurements.items()}
+        needy = {key: each.prerequisites for key, each in components.items() if hasattr(each, "prerequisites")}
+        content = {name: each for name, each in self.measurements.items() if f"measurement.{name}" not in needy}
+        return {
+            key: tuple(replace(needed, measurements=content) for needed in prerequisites(self))
+            for key, prerequisites in needy.items()
+        }
+
+    @property
     def prerequisites(self) -> tuple[Experiment, ...]:
-        """The experiments that are to be done first, because their models are needed in this one."""
-        return tuple(self.training_data.prerequisites(self))
+        """All the experiments that are to be done first, each once, because this one needs their models."""
+        everything = (needed for several in self.needs.values() for needed in several)
+        return tuple({run_id(needed): needed for needed in everything}.values())
 
     def check(self, here: bool = True) -> None:
         """Refuse, with InputError, whatever would fail later: the device, the data, the architecture.
@@ -99,21 +121,25 @@ class Experiment:
         with torch.device("meta"):
             self.arch.build(*known)
 
-    def run(self, directory: RunDirectory, observer: Observer, models: Sequence[nn.Module] = ()) -> Findings:
+    def run(self, directory: RunDirectory, observer: Observer, model_of: ModelOf) -> Core:
         """Train, or go on training, from the newest checkpoint in `directory`; then evaluate.
 
         Where another run beside it has trained the same model already, that one is evaluated. Leaves checkpoint,
         history, model and examples in `directory`.
 
         Args:
-            models: the trained models of `prerequisites`, in its order.
+            model_of: asked for the models of `prerequisites`, if and when they are needed.
 
         Raises:
             InputError: when a setting, the data or the checkpoint cannot be used.
             DivergedError: when the loss or the model's logits are not finite.
         """
         device, data = resolve(self.device), _load(self.dataset)
-        model = self.build_model(data).to(device)
+
+        def needed_by(component: str) -> list[nn.Module]:
+            return [model_of(needed) for needed in self.needs.get(component, ())]
+
+        model = self.build_model(data, needed_by).to(device)
 
         def after_epoch(checkpoint: dict) -> None:
             directory.save_checkpoint(checkpoint)
@@ -121,12 +147,12 @@ class Experiment:
 
         def train_here() -> None:
             crafted = Crafted(directory.path.parent.parent / "crafted", directory.path.name)
-            prepared = self.training_data.prepare(data, self, models, crafted)
+            prepared = self.training_data.prepare(data, self, needed_by("training_data"), crafted)
             train(
                 model,
                 prepared.train.to(device),
                 prepared.maximum,
-                self.defense,
+                _given(self.defense, needed_by("defense")),
                 self.threat_model,
                 self.recipe,
                 self.seed,
@@ -140,47 +166,70 @@ class Experiment:
                 trained_once(model, directory, training_id(self), train_here)
             else:
                 directory.save_model(model, data.shape, len(data.classes))
-            return self._measure(model, data, device, directory, observer)
-
-    def _measure(
-        self, model: nn.Module, data: ImageData, device: torch.device, directory: RunDirectory, observer: Observer
-    ) -> Findings:
-        attacked = (model, data.test.to(device), data.maximum, self.threat_model, self.evaluation, self.seed)
-        flags = evaluate(*attacked, progress=observer.evaluating)
+            flags = evaluate(
+                model,
+                data.test.to(device),
+                data.maximum,
+                self.threat_model,
+                self.evaluation,
+                self.seed,
+                progress=observer.evaluating,
+            )
         directory.save_examples(flags)
-        self._show_hidden(model, data, flags, directory)
-        targeted = {}
-        if self.evaluation.targeted:
-            rates = targeted_rates(*attacked, len(data.classes), flags, progress=observer.evaluating)
-            targeted = dict(zip(data.classes, rates, strict=True))
-        return Findings({**risks(flags), **self._certified(model, flags)}, targeted, decided(flags))
+        return Core(risks(flags), decided(flags))
 
-    def _show_hidden(self, model: nn.Module, data: ImageData, flags: Flags, directory: RunDirectory) -> None:
-        device = next(model.buffers()).device
-        hidden = torch.from_numpy(flags.example[~flags.correct & flags.hyp])[: 2 * _SHOWN]
-        images = data.test.images[hidden].to(device).float() / data.maximum
-        labels = data.test.labels[hidden].to(device)
-        attack = (data.classes, Hypocritical, self.threat_model, self.evaluation)
-        if shown := demonstrate(model, images, labels, *attack, count=_SHOWN):
-            directory.save_hidden(sheet(shown))
+    def measure(self, name: str, directory: RunDirectory, observer: Observer, model_of: ModelOf) -> Finding:
+        """What the measurement `name` finds on the trained model and the flags in `directory`.
 
-    def _certified(self, model: nn.Module, flags: Flags) -> dict[str, Share]:
-        """What holds against every attack; nothing, for a network that gives no such guarantee."""
-        if not getattr(self.arch, "lipschitz", False):
-            return {}
-        # An ℓ2 ball lies in the ℓ∞ ball of its radius. The narrowest channel's std stretches it most.
-        return certified(flags, 2 * self.threat_model.epsilon / float(model.get_buffer("std").amin()))
+        Raises:
+            InputError: when what lies there cannot be read.
+        """
+        device, data = resolve(self.device), _load(self.dataset)
+        model = load_model(directory.path).to(device).to(memory_format=torch.channels_last)
+        subject = Subject(
+            model=model,
+            data=replace(data, test=data.test.to(device)),
+            arch=_built(self.arch),
+            threat_model=self.threat_model,
+            evaluation=self.evaluation,
+            flags=load_flags(directory.path),
+            seed=self.seed,
+            device=device,
+            models=[model_of(needed).to(device) for needed in self.needs.get(f"measurement.{name}", ())],
+            progress=observer.evaluating,
+        )
+        with few_threads(model, self.recipe.batch):
+            return self.measurements[name].measure(subject)
 
-    def build_model(self, data: ImageData) -> nn.Module:
-        """The model as initialised from the seed, on the CPU; drawn there, so that devices start alike."""
+    def build_model(
+        self, data: ImageData, needed_by: Callable[[str], list[nn.Module]] = lambda _: []
+    ) -> nn.Module:
+        """The model as initialised from the seed, or loaded, on the CPU; drawn there, so that devices start alike.
+
+        Args:
+            needed_by: from a component, as `needs` calls it, to its models.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(self.seed, "initialisation"))
-            network = self.arch.build(data.shape, len(data.classes))
+            network = _given(self.arch, needed_by("arch")).build(data.shape, len(data.classes))
         std = data.std
         if getattr(self.arch, "one_std", False):
             std = (getattr(self.arch, "input_std") or fmean(std),) * len(std)  # noqa: B009
+        model = Normalised(network, data.mean, std)
+        if hasattr(self.arch, "load"):
+            self.arch.load(model)
         # Images are stored channels-last; weights in the same layout spare a copy in every convolution.
-        return Normalised(network, data.mean, std).to(memory_format=torch.channels_last)
+        return model.to(memory_format=torch.channels_last)
+
+
+def _given(component: Any, models: Sequence[nn.Module]) -> Any:
+    """`component`, which was asked for prerequisites, with their models at hand."""
+    return component.given(models) if models else component
+
+
+def _built(arch: Any) -> Any:
+    """The architecture itself of one that is only loaded."""
+    return getattr(arch, "of", arch)
 
 
 @lru_cache(maxsize=2)

@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from hypo.jobs.experiment import Experiment
 from hypo.runs.directory import RunDirectory
 from hypo.runs.tracking import Tracking
+from hypo.settings import checks
 from hypo.settings.components import build, describe
 from hypo.settings.errors import InputError
 from hypo.settings.identity import GROUPS, SCHEMA, run_id
@@ -82,6 +83,26 @@ class Job:
             "command": self.command,
         }
 
+    @property
+    def is_done(self) -> bool:
+        """Whether there is a valid result with all that was asked for; InputError when it is broken."""
+        return self.directory.result() is not None and not self.directory.lacking(self.experiment.measurements)
+
+    def measuring_too(self, other: Job) -> Job:
+        """This job with the measurements of `other`, which is the same run.
+
+        Raises:
+            InputError: when both have a measurement of one name with other settings.
+        """
+        mine, theirs = self.experiment.measurements, other.experiment.measurements
+        if twice := [name for name in theirs if name in mine and theirs[name] != mine[name]]:
+            raise InputError(f"measurement.{twice[0]}: takes the same settings wherever one run is asked for it")
+        return replace(
+            self,
+            experiment=replace(self.experiment, measurements={**mine, **theirs}),
+            config={**self.config, "measurement": {**self.config["measurement"], **other.config["measurement"]}},
+        )
+
     @cached_property
     def prerequisites(self) -> tuple[Job, ...]:
         """The runs whose models this one needs: jobs like any other, labelled alike where nothing differs."""
@@ -94,7 +115,8 @@ class Job:
     def _needing(self, experiment: Experiment) -> Job:
         """The job of `experiment`, which shares most of its settings with this one."""
         lambda_ = getattr(experiment.defense, "lambda_", None)
-        config, changed = dict(self.config), []
+        measured = {name: self.config["measurement"][name] for name in experiment.measurements}
+        config, changed = {**self.config, "measurement": measured}, []
         for group in GROUPS:
             component, mine = getattr(experiment, group), getattr(self.experiment, group)
             if component != mine:
@@ -145,6 +167,7 @@ def from_record(record: Mapping[str, Any], runs: Path) -> Job:
     """
     config = record["config"]
     components = {group: build(config[group], group) for group in GROUPS}
+    components["measurements"] = measurements(config["measurement"])
     job = Job(
         experiment=Experiment(**components, seed=config["seed"], device=config["device"]),
         config={key: value for key, value in config.items() if key not in ("schema", "run_id", "name")},
@@ -159,6 +182,13 @@ def from_record(record: Mapping[str, Any], runs: Path) -> Job:
             f"its run id is now {job.run_id}"
         )
     return job
+
+
+def measurements(settings: Any) -> dict[str, Any]:
+    """The measurements that the group of this name describes, by name; InputError as of `build`."""
+    if not isinstance(settings, Mapping):
+        raise InputError(f"measurement: takes measurements by name, got {checks.shown(settings)}")
+    return {name: build(each, f"measurement.{name}") for name, each in settings.items()}
 
 
 def _leaves(prefix: str, settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from hypo.measurements.finding import Finding, NamedShare
+from hypo.measurements.measurement import Subject
 from hypo.measurements.risks import Flags, Share
 from hypo.settings.errors import CertificateError
 
@@ -11,8 +15,37 @@ _ROUNDING = 1e-5
 """How far float32 may be off, relative to the numbers compared: some layers of at most 1e-6 each."""
 
 
+@dataclass(frozen=True)
+class Certificate:
+    """Certified accuracies and risks of ℓ∞-dist nets (Tao et al. 2022, Corollary G.1, Table 16).
+
+    Other networks give no such guarantee, and nothing is found.
+    """
+
+    def measure(self, subject: Subject) -> Finding:
+        """Bounds that hold against every attack.
+
+        Raises:
+            CertificateError: when an attack did what was certified to be impossible.
+        """
+        title = "What no attack can do"
+        if not getattr(subject.arch, "lipschitz", False):
+            return Finding(title)
+        # An ℓ2 ball lies in the ℓ∞ ball of its radius. The narrowest channel's std stretches it most.
+        radius = 2 * subject.threat_model.epsilon / float(subject.model.get_buffer("std").amin())
+        about = {
+            "A_certified": ("certified adversarial accuracy, a lower bound of A", "A"),
+            "F_certified": ("certified false-friend accuracy, an upper bound of F", "F"),
+            "R_adv_plus_certified": ("upper bound of the adversarial risk on the correct", "R_adv⁺"),
+            "R_hyp_minus_certified": ("upper bound of the hypocritical risk on the mistakes", "R_hyp⁻"),
+            "R_sta_minus_certified": ("upper bound of the stability risk on the mistakes", "R_sta⁻"),
+        }
+        found = certified(subject.flags, radius)
+        return Finding(title, {name: NamedShare(share, *about[name]) for name, share in found.items()})
+
+
 def certified(flags: Flags, radius: float) -> dict[str, Share]:
-    """Certified accuracies and risks (Tao et al. 2022, Corollary G.1, Table 16).
+    """Certified shares by name.
 
     A correct example cannot be attacked when its margin exceeds `radius`, a mistake cannot be hidden when the
     label's logit is behind by more, and cannot be moved to any class when its prediction leads by more. Ties count

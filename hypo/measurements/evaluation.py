@@ -43,7 +43,6 @@ class Evaluation:
         objective: what is climbed, "cross_entropy" as in PGD or "margin" as in C&W.
         surrogate: whether a network that offers attacks a smoother gradient than its own is attacked along that
             (ℓ∞-dist nets do, see `LinfDistNet.surrogate_p`), or along its own, by plain PGD.
-        targeted: whether to measure for each class how many mistakes can be turned into it.
         test_limit: how many test examples, a fixed random subset; None takes all.
         batch: how many at once. It does not enter the run id: the noise is drawn per example.
     """
@@ -51,7 +50,6 @@ class Evaluation:
     attack: ProjectedGradient
     success: Literal["any_iterate", "last_iterate"] = "any_iterate"
     objective: Literal["cross_entropy", "margin"] = "cross_entropy"
-    targeted: bool = False
     test_limit: int | None = None
     batch: int = field(default=500, metadata={"identity": False})
     surrogate: bool = field(default=True, metadata={"implied": True})

@@ -16,8 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hypo.attacks.goal import Goal
+from hypo.attacks.hypocritical import Hypocritical
 from hypo.attacks.model_state import attacked
 from hypo.measurements.evaluation import Evaluation
+from hypo.measurements.finding import Finding, Picture
+from hypo.measurements.measurement import Subject
+from hypo.settings import checks
 from hypo.settings.precision import full_precision
 from hypo.settings.randomness import generator
 from hypo.threat_models.threat_model import ThreatModel
@@ -56,6 +60,32 @@ class Sheet:
 
     factor: float
     captions: tuple[Caption, ...]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A picture of mistakes that the false friend hid: `hidden`, a `sheet`; nothing where there is none.
+
+    Attributes:
+        count: of how many mistakes, at most, >= 1.
+    """
+
+    count: int = 4
+
+    def __post_init__(self) -> None:
+        checks.integer("count", self.count, at_least=1)
+
+    def measure(self, subject: Subject) -> Finding:
+        """The first `count` that are hidden again, of the first twice as many that were."""
+        title, flags, data = "Mistakes that a false friend hid", subject.flags, subject.data
+        hidden = torch.from_numpy(flags.example[~flags.correct & flags.hyp])[: 2 * self.count].to(subject.device)
+        images, labels = data.test.images[hidden].float() / data.maximum, data.test.labels[hidden]
+        attack = (data.classes, Hypocritical, subject.threat_model, subject.evaluation)
+        shown = demonstrate(subject.model, images, labels, *attack, count=self.count)
+        if not shown:
+            return Finding(title)
+        about = "clean image, perturbation and perturbed image, in a column for each mistake"
+        return Finding(title, pictures={"hidden": Picture(sheet(shown), about)})
 
 
 def demonstrate(

@@ -2,65 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hypo.attacks.goal import Goal
 from hypo.attacks.model_state import attacked
 from hypo.attacks.targeted import Targeted
-from hypo.datasets.images import Split
 from hypo.measurements.evaluation import Evaluation
-from hypo.measurements.findings import TargetedRate
-from hypo.measurements.pooled_search import PooledSearch, Progress
-from hypo.measurements.risks import Flags, Share
+from hypo.measurements.finding import Curve, Finding, Point
+from hypo.measurements.measurement import Subject
+from hypo.measurements.pooled_search import PooledSearch
+from hypo.measurements.risks import Share
 from hypo.settings.precision import full_precision
-from hypo.threat_models.threat_model import ThreatModel
 
 
-def targeted_rates(
-    model: nn.Module,
-    test: Split,
-    maximum: int,
-    threat_model: ThreatModel,
-    evaluation: Evaluation,
-    seed: int,
-    classes: int,
-    flags: Flags,
-    progress: Progress = lambda done, total: None,
-) -> list[TargetedRate]:
-    """The rate for each class as the target, in the classes' order.
+@dataclass(frozen=True)
+class TargetedRates:
+    """For each class, the mistakes that are it already, and those of the others that the attack moves there.
 
-    These candidates do not enter the flags, so that accuracies and risks stay comparable with those of runs
-    that are evaluated without targets.
-
-    Args:
-        model, test, maximum, seed: as for `evaluate`, which found `flags`.
-        classes: how many there are.
+    The attack is the evaluation's. These candidates do not enter the flags, so that accuracies and risks stay
+    comparable with those of runs that are measured without targets.
     """
-    limited, examples = test.limited(evaluation.test_limit)
-    device = limited.labels.device
-    clean = torch.from_numpy(flags.clean_prediction).to(device)
-    wrong = ~torch.from_numpy(flags.correct).to(device)
-    mistakes = int(wrong.sum())
-    rates = []
-    with full_precision(), attacked(model, surrogate=evaluation.surrogate):
-        search = PooledSearch(
-            model,
-            limited,
-            maximum,
-            examples,
-            threat_model,
-            evaluation.batch,
-            evaluation.every_iterate,
-            seed,
-            progress,
+
+    def measure(self, subject: Subject) -> Finding:
+        """Two curves over the classes, of D⁻: "already" out of all of it, "moved" out of the others."""
+        limited, examples = subject.data.test.limited(subject.evaluation.test_limit)
+        clean = torch.from_numpy(subject.flags.clean_prediction).to(subject.device)
+        wrong = ~torch.from_numpy(subject.flags.correct).to(subject.device)
+        mistakes = int(wrong.sum())
+        already, moved = [], []
+        with full_precision(), attacked(subject.model, surrogate=subject.evaluation.surrogate):
+            search = PooledSearch(
+                subject.model,
+                limited,
+                subject.data.maximum,
+                examples,
+                subject.threat_model,
+                subject.evaluation.batch,
+                subject.evaluation.every_iterate,
+                subject.seed,
+                subject.progress,
+            )
+            for target, name in enumerate(subject.data.classes):
+                there, reached = wrong & (clean == target), torch.zeros_like(wrong)
+                _attack(search, subject.evaluation, target, wrong & ~there, reached)
+                count = int(there.sum())
+                already.append(Point(name, Share(count, mistakes)))
+                moved.append(Point(name, Share(int(reached.sum()), mistakes - count)))
+        return Finding(
+            "Mistakes by target class",
+            curves=(
+                Curve("already", "mistakes whose clean prediction is the class", "target class", tuple(already)),
+                Curve("moved", "other mistakes that can be turned into the class", "target class", tuple(moved)),
+            ),
         )
-        for target in range(classes):
-            already, reached = wrong & (clean == target), torch.zeros_like(wrong)
-            _attack(search, evaluation, target, wrong & ~already, reached)
-            there = int(already.sum())
-            rates.append(TargetedRate(Share(there, mistakes), Share(int(reached.sum()), mistakes - there)))
-    return rates
 
 
 def _attack(search: PooledSearch, evaluation: Evaluation, target: int, wanted: Tensor, reached: Tensor) -> None:

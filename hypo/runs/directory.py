@@ -1,7 +1,4 @@
-"""Everything a run leaves on disk, each file written whole or not at all.
-
-`load_model` and `load_test_data` are the way back from a run directory to Python.
-"""
+"""Everything a run leaves on disk, each file written whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,18 +12,17 @@ from typing import Any
 
 import torch
 import yaml
-from torch import Tensor, nn
+from torch import nn
 
-from hypo.architectures.normalised import Normalised
-from hypo.measurements.findings import Findings
+from hypo.architectures import weights
+from hypo.measurements.finding import Core, Finding
 from hypo.measurements.risks import Flags
 from hypo.runs import status as run_status
-from hypo.runs import weights
 from hypo.runs.atomic import write_atomically
 from hypo.runs.lock import Claim, Lock
 from hypo.runs.outcome import Outcome
 from hypo.runs.status import to_json
-from hypo.settings.components import build, describe
+from hypo.settings.components import describe
 from hypo.settings.errors import InputError
 from hypo.settings.identity import GROUPS, SCHEMA
 
@@ -163,16 +159,39 @@ class RunDirectory:
         pandas.DataFrame({name: getattr(flags, name) for name in (*about, *found)}).to_parquet(buffer, index=False)
         self._write("examples.parquet", buffer.getbuffer())
 
-    def save_hidden(self, picture: bytes) -> None:
-        """Write hidden.png, mistakes that a false friend hid; see `demonstration.sheet`."""
-        self._write("hidden.png", picture, durable=False)
-
-    def save_result(self, run_id: str, findings: Findings, *, keep_checkpoint: bool) -> None:
-        """Write result.json, which is what makes a run done; so it comes last, and checkpoints can go."""
-        result = {"schema": SCHEMA, "run_id": run_id, **findings.as_json()}
+    def save_result(self, run_id: str, core: Core, *, keep_checkpoint: bool) -> None:
+        """Write result.json, the end of training and of the attacks; so it comes last, and checkpoints can go."""
+        result = {"schema": SCHEMA, "run_id": run_id, **core.as_json()}
         self._write("result.json", to_json(result))
         for name in ("checkpoint.previous.pt", *([] if keep_checkpoint else ["checkpoint.pt"])):
             (self.path / name).unlink(missing_ok=True)
+
+    def add_finding(self, name: str, measurement: Any, finding: Finding) -> None:
+        """Enter in result.json what the measurement `name` found; its files come to lie in measurements/`name`."""
+        import pandas
+
+        result = self.result()
+        assert result is not None, "what is measured has a result"
+        entered = finding.entered(result, name, describe(measurement, identity=True))
+        folder = f"measurements/{name}"
+        for picture, each in finding.pictures.items():
+            self._write(f"{folder}/{picture}.png", each.png, durable=False)
+        if finding.columns:
+            columns = {column: each.values for column, each in finding.columns.items()}
+            buffer = io.BytesIO()
+            pandas.DataFrame({"example": self._examples(), **columns}).to_parquet(buffer, index=False)
+            self._write(f"{folder}/examples.parquet", buffer.getbuffer())
+        self._write("result.json", to_json(entered))
+
+    def lacking(self, measurements: Mapping[str, Any]) -> list[str]:
+        """The names of those of `measurements` that have not been made with these settings; all without a result.
+
+        Raises:
+            InputError: when result.json is broken.
+        """
+        found = (self.result() or {"findings": {}})["findings"]
+        settings = {name: found.get(name, {}).get("settings") for name in measurements}
+        return [name for name, each in measurements.items() if describe(each, identity=True) != settings[name]]
 
     def result(self) -> dict[str, Any] | None:
         """The valid result, or None where there is none; InputError when result.json is broken."""
@@ -187,55 +206,24 @@ class RunDirectory:
                 "move it away and repeat the command to evaluate again"
             ) from None
         _check_schema(path, result)
-        if lacking := [entry for entry in ("run_id", "n", "D", "counts", "intervals") if entry not in result]:
+        if lacking := [
+            entry for entry in ("run_id", "n", "D", "counts", "intervals", "findings") if entry not in result
+        ]:
             raise InputError(
                 f"{path}: the result has no {', '.join(lacking)}; "
                 "move it away and repeat the command to evaluate again"
             )
         return result
 
+    def _examples(self) -> Any:
+        """The index of each test example in the whole test set, in the order of examples.parquet."""
+        import pandas
+
+        return pandas.read_parquet(self.path / "examples.parquet", columns=["example"])["example"]
+
     def _write(self, name: str, content: bytes | memoryview, **how: Any) -> None:
+        (self.path / name).parent.mkdir(exist_ok=True, parents=True)
         write_atomically(self.path / name, content, may_write=self.check, **how)
-
-
-def load_model(path: str | Path) -> nn.Module:
-    """The trained model of a run, on the CPU and in `eval()` mode.
-
-    It takes images in [0, 1], (batch, channels, height, width); its first layer normalises them.
-    Only weights are read, nothing is unpickled.
-
-    Raises:
-        InputError: when the run has no model yet, or its files cannot be read.
-    """
-    directory = RunDirectory(Path(path))
-    arch = build(directory.config()["arch"], "arch")
-    file = directory.path / "model.safetensors"
-    if not file.exists():
-        state = directory.status().get("state", "not started")
-        raise InputError(f"{file}: there is no trained model; the run is {state}")
-    trained, shape, classes = weights.read(file)
-    channels = shape[0]
-    model = Normalised(arch.build(shape, classes), [0.0] * channels, [1.0] * channels)
-    model.load_state_dict(trained)
-    return model.eval()
-
-
-def load_test_data(path: str | Path) -> tuple[Tensor, Tensor]:
-    """The test images and labels of a run, in the order of its examples.parquet.
-
-    Returns:
-        (examples, channels, height, width) float32 in [0, 1], and (examples,) int64.
-
-    Raises:
-        InputError: when the data set is no longer where the run found it.
-    """
-    config = RunDirectory(Path(path)).config()
-    dataset = build(config["dataset"], "dataset")
-    if describe(dataset).get("fingerprint") != config["dataset"].get("fingerprint"):
-        raise InputError(f"{path}: the images of its data set are not those that the run was tested on")
-    data = dataset.load()
-    split, _ = data.test.limited(config["evaluation"]["test_limit"])
-    return split.images.float() / data.maximum, split.labels
 
 
 def _check_schema(path: Path, content: Any) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import nn
 
-from hypo.runs import weights
+from hypo.architectures import weights
 from hypo.runs.directory import RunDirectory
 from hypo.runs.shared_files import made_once
 

@@ -174,13 +174,13 @@ def conclude(run: wandb.Run, directory: Path, summary: Mapping[str, Any]) -> Non
 
 
 def _examples(directory: Path) -> dict[str, Any]:
-    """Pictures of hidden mistakes, and how the clean margins of the test examples are distributed."""
+    """The pictures of all measurements, and how the clean margins of the test examples are distributed."""
     import wandb
     from pyarrow.parquet import read_table
 
     found: dict[str, Any] = {}
-    if (directory / "hidden.png").exists():
-        found["hidden"] = wandb.Image(str(directory / "hidden.png"))
+    for picture in sorted(directory.glob("measurements/*/*.png")):
+        found[f"{picture.parent.name}/{picture.stem}"] = wandb.Image(str(picture))
     if (directory / "examples.parquet").exists():
         table = read_table(directory / "examples.parquet", columns=["correct", "hyp", "margin"])
         correct, hyp, margin = (column.to_numpy() for column in table.columns)

@@ -22,10 +22,6 @@ class Naive:
     trains: ClassVar[bool] = False
     uses_threat_model: ClassVar[bool] = False
 
-    def prerequisites(self, experiment: Any) -> Sequence[Any]:
-        """None."""
-        return ()
-
     def prepare(
         self, data: ImageData, experiment: Any, models: Sequence[nn.Module], crafted: Crafted
     ) -> ImageData:

@@ -32,10 +32,6 @@ class Noise:
     def __post_init__(self) -> None:
         checks.integer("seed", self.seed, at_least=0)
 
-    def prerequisites(self, experiment: Any) -> Sequence[Any]:
-        """None."""
-        return ()
-
     def prepare(
         self, data: ImageData, experiment: Any, models: Sequence[nn.Module], crafted: Crafted
     ) -> ImageData:

@@ -76,9 +76,7 @@ class Poisoning:
     def prerequisites(self, experiment: Any) -> Sequence[Any]:
         """The crafting model, naturally trained on quality data."""
         recipe = replace(self.crafter.recipe or experiment.recipe, learning_rate=self.crafter.learning_rate)
-        # Its own mistakes are of no concern here: it is the table's run, whatever is asked of theirs.
-        evaluation = replace(experiment.evaluation, targeted=False)
-        natural = {"training_data": Quality(), "defense": Standard(), "evaluation": evaluation, "seed": self.seed}
+        natural = {"training_data": Quality(), "defense": Standard(), "seed": self.seed}
         return (replace(experiment, arch=self.crafter.arch, recipe=recipe, **natural),)
 
     def prepare(

@@ -18,10 +18,6 @@ class Quality:
 
     uses_threat_model: ClassVar[bool] = False
 
-    def prerequisites(self, experiment: Any) -> Sequence[Any]:
-        """None."""
-        return ()
-
     def prepare(
         self, data: ImageData, experiment: Any, models: Sequence[nn.Module], crafted: Crafted
     ) -> ImageData:

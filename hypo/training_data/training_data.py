@@ -16,15 +16,11 @@ class TrainingData(Protocol):
 
     A class variable `uses_threat_model = False` says that the training split is the same for every threat model,
     `trains = False` that there is no training, so that defense and recipe do not matter.
+
+    Like any component it may have a method `prerequisites(experiment) -> Sequence[Experiment]`, the experiments
+    that are to be done first because their models are needed here; `dataclasses.replace` makes them of the one
+    that is trained on this.
     """
-
-    def prerequisites(self, experiment: Any) -> Sequence[Any]:
-        """The experiments that are to be done first, because their models are needed here.
-
-        Args:
-            experiment: the `Experiment` that is trained on this; `dataclasses.replace` makes others of it.
-        """
-        ...
 
     def prepare(
         self, data: ImageData, experiment: Any, models: Sequence[nn.Module], crafted: Crafted

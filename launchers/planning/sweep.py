@@ -88,9 +88,9 @@ def waves(jobs: Sequence[Job]) -> list[list[Job]]:
 
 
 def is_done(job: Job) -> bool:
-    """Whether it has a valid result."""
+    """Whether it has a valid result with all its measurements."""
     try:
-        return job.directory.result() is not None
+        return job.is_done
     except InputError:
         return False
 
@@ -117,9 +117,11 @@ def compose(loader: Any, master: DictConfig, grid: Sequence[Sequence[str]], *, h
         try:
             job = composer.job(overrides)
             for planned in _with_prerequisites(job):
-                if planned.run_id not in distinct:
+                if earlier := distinct.get(planned.run_id):
+                    planned = earlier.measuring_too(planned)
+                else:
                     planned.experiment.check(here)
-                    distinct[planned.run_id] = planned
+                distinct[planned.run_id] = planned
         except InputError as error:
             raise InputError(f"{error} (in the job {' '.join(overrides)})") from None
         cells.append(job.run_id)

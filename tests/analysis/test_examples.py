@@ -18,7 +18,7 @@ from hypo.datasets.digits import Digits
 from hypo.jobs.attempt import attempt
 from hypo.measurements.evaluation import Evaluation
 from hypo.measurements.pictures import Example
-from hypo.runs.directory import load_model, load_test_data
+from hypo.runs.loading import load_model, load_test_data
 from hypo.settings.errors import InputError
 
 RED, BLACK = "#c00000", "#000000"

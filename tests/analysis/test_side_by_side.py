@@ -29,7 +29,7 @@ from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.datasets.digits import Digits
 from hypo.measurements.evaluation import Evaluation
 from hypo.measurements.pictures import Example
-from hypo.runs.directory import load_model
+from hypo.runs.loading import load_model
 from hypo.settings.errors import InputError
 
 EXPERIMENT = small_experiment(

@@ -21,7 +21,24 @@ def to_bytes(model: nn.Module, shape: Sequence[int], classes: int) -> bytes:
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], tuple[int, int, int], int]:
-    """The weights by name, on the CPU, the image shape and the number of classes.
+    """The weights by name, on the CPU, the image shape and the number of classes, as `to_bytes` wrote them.
+
+    Raises:
+        InputError: when the file cannot be read, or is another's.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    found = tensors(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            interface = json.loads(file.metadata()["interface"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: does not say what the weights are of ({error})") from None
+    return found, tuple(interface["shape"]), interface["classes"]
+
+
+def tensors(path: Path) -> dict[str, Tensor]:
+    """What any safetensors file holds, by name, on the CPU.
 
     Raises:
         InputError: when the file cannot be read.
@@ -30,8 +47,6 @@ def read(path: Path) -> tuple[dict[str, Tensor], tuple[int, int, int], int]:
 
     try:
         with safe_open(path, framework="pt") as file:
-            interface = json.loads(file.metadata()["interface"])
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
-    return weights, tuple(interface["shape"]), interface["classes"]

@@ -1,0 +1,167 @@
+"""What a run finds out, described so that result.json, tables, curves and pages can show it without knowing it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hypo.measurements.risks import Share
+
+
+@dataclass(frozen=True)
+class Core:
+    """What is found out about every model: the accuracies and risks that the theorems speak of.
+
+    Attributes:
+        shares: accuracies and risks by name.
+        decided: by flag, how many of it the clean prediction decided, and how many which attack.
+    """
+
+    shares: Mapping[str, Share]
+    decided: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Fractions by name, with their counts and intervals in entries of their own."""
+        return {
+            "n": self.shares["D"].of,
+            **_in_three(self.shares),
+            "decided": {flag: dict(by) for flag, by in self.decided.items()},
+            "findings": {},
+        }
+
+
+@dataclass(frozen=True)
+class NamedShare:
+    """A share of the examples, and what it is one of.
+
+    Attributes:
+        about: a line for a reader.
+        symbol: how papers write it, or None.
+    """
+
+    share: Share
+    about: str
+    symbol: str | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A share at one value of a variable: a number, or a text such as a class."""
+
+    at: float | str
+    share: Share
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A share over a variable.
+
+    Attributes:
+        name: without spaces; unique within its finding.
+        about: what the share is one of.
+        over: what the variable is.
+        points: in the order in which they are to be shown; all at numbers or all at texts.
+        unit: of the variable, or None.
+    """
+
+    name: str
+    about: str
+    over: str
+    points: tuple[Point, ...]
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """Something about each test example: (examples,) `values` in the order of the flags."""
+
+    values: np.ndarray
+    about: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG file's content."""
+
+    png: bytes
+    about: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one measurement finds; any of it may be empty.
+
+    Attributes:
+        title: what was measured, as a heading.
+        shares: by a name that no other measurement has; each becomes a column of tables.
+        columns, pictures: by name.
+    """
+
+    title: str
+    shares: Mapping[str, NamedShare] = field(default_factory=dict)
+    curves: tuple[Curve, ...] = ()
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+
+    def entered(self, result: Mapping[str, Any], name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """`result`, the content of result.json, with this as the finding of the measurement `name`.
+
+        An earlier finding of that name goes.
+
+        Args:
+            settings: of the measurement, by which another run of it knows whether it has anything left to do.
+
+        Raises:
+            ValueError: when a share has a name that is taken.
+        """
+        earlier = result["findings"].get(name, {}).get("shares", {})
+        left = {key: value for key, value in result.items() if key not in earlier}
+        for entry in ("counts", "intervals"):
+            left[entry] = {key: value for key, value in result[entry].items() if key not in earlier}
+        if taken := [share for share in self.shares if share in left]:
+            raise ValueError(f"measurement.{name}: result.json has a {taken[0]} already")
+        numbers = _in_three({share: named.share for share, named in self.shares.items()})
+        for entry in ("counts", "intervals"):
+            left[entry] |= numbers.pop(entry)
+        about = {
+            "settings": dict(settings),
+            "title": self.title,
+            "shares": {
+                share: {"about": named.about, "symbol": named.symbol} for share, named in self.shares.items()
+            },
+            "curves": [_described(curve) for curve in self.curves],
+            "columns": {column: each.about for column, each in self.columns.items()},
+            "pictures": {picture: each.about for picture, each in self.pictures.items()},
+        }
+        return {**left, **numbers, "findings": {**result["findings"], name: about}}
+
+
+def _in_three(shares: Mapping[str, Share]) -> dict[str, Any]:
+    return {
+        **{name: share.value for name, share in shares.items()},
+        "counts": {name: {"count": share.count, "of": share.of} for name, share in shares.items()},
+        "intervals": {name: share.interval for name, share in shares.items()},
+    }
+
+
+def _described(curve: Curve) -> dict[str, Any]:
+    points = [
+        {
+            "at": point.at,
+            "count": point.share.count,
+            "of": point.share.of,
+            "value": point.share.value,
+            "interval": point.share.interval,
+        }
+        for point in curve.points
+    ]
+    return {
+        "name": curve.name,
+        "about": curve.about,
+        "over": curve.over,
+        "unit": curve.unit,
+        "points": points,
+    }

@@ -1,0 +1,72 @@
+"""The way back from a run directory to Python: the model, the test data, the flags."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from hypo.architectures import weights
+from hypo.architectures.normalised import Normalised
+from hypo.measurements.risks import Flags
+from hypo.runs.directory import RunDirectory
+from hypo.settings.components import build, describe
+from hypo.settings.errors import InputError
+
+
+def load_model(path: str | Path) -> nn.Module:
+    """The trained model of a run, on the CPU and in `eval()` mode.
+
+    It takes images in [0, 1], (batch, channels, height, width); its first layer normalises them.
+    Only weights are read, nothing is unpickled.
+
+    Raises:
+        InputError: when the run has no model yet, or its files cannot be read.
+    """
+    directory = RunDirectory(Path(path))
+    arch = build(directory.config()["arch"], "arch")
+    file = directory.path / "model.safetensors"
+    if not file.exists():
+        state = directory.status().get("state", "not started")
+        raise InputError(f"{file}: there is no trained model; the run is {state}")
+    trained, shape, classes = weights.read(file)
+    channels = shape[0]
+    model = Normalised(arch.build(shape, classes), [0.0] * channels, [1.0] * channels)
+    model.load_state_dict(trained)
+    return model.eval()
+
+
+def load_test_data(path: str | Path) -> tuple[Tensor, Tensor]:
+    """The test images and labels of a run, in the order of its examples.parquet.
+
+    Returns:
+        (examples, channels, height, width) float32 in [0, 1], and (examples,) int64.
+
+    Raises:
+        InputError: when the data set is no longer where the run found it.
+    """
+    config = RunDirectory(Path(path)).config()
+    dataset = build(config["dataset"], "dataset")
+    if describe(dataset).get("fingerprint") != config["dataset"].get("fingerprint"):
+        raise InputError(f"{path}: the images of its data set are not those that the run was tested on")
+    data = dataset.load()
+    split, _ = data.test.limited(config["evaluation"]["test_limit"])
+    return split.images.float() / data.maximum, split.labels
+
+
+def load_flags(path: str | Path) -> Flags:
+    """What a run found out about each test example.
+
+    Raises:
+        InputError: when its examples.parquet is missing or cannot be read.
+    """
+    import pandas
+
+    file = Path(path) / "examples.parquet"
+    try:
+        examples = pandas.read_parquet(file)
+        return Flags(**{field.name: examples[field.name].to_numpy() for field in fields(Flags)})
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{file}: cannot be read ({reason}); move result.json away to evaluate again") from None
