@@ -53,6 +53,8 @@ def explain(error: Exception) -> str:
             group, _, name = path.rpartition("/")
             return f"{group}: has no {name!r}; python -m hypo.run --help lists what it has"
         return f"{group}: takes one of {', '.join(options.split())}; got {path.removeprefix(f'{group}/')!r}"
+    if found := re.search(r"Could not load '([^']*)/([^'/]*)'", text):  # of a list of options
+        return f"{found[1]}: has no {found[2]!r}; python -m hypo.run --help lists what it has"
     if found := re.search(r"Ambiguous value for argument '([^=']*)=([^']*)'", text):
         return f"{found[1]}: takes one value, got {found[2]}; a list is a sweep, which needs -m"
     if found := re.search(r"Sweeping over Hydra's configuration is not supported : '([^=]*)=(.*)'", text):

@@ -12,6 +12,10 @@ from hypo.settings.errors import InputError
 from hypo.settings.identity import GROUPS
 
 
+LISTS = ("measurement", "search")
+"""The groups of which several options are chosen at once."""
+
+
 def check(overrides: Iterable[Override], is_group: Callable[[str], bool]) -> None:
     """Refuse whatever cannot be the name of an option: nothing, a number, a list, a reference to a setting.
 
@@ -28,12 +32,22 @@ def check(overrides: Iterable[Override], is_group: Callable[[str], bool]) -> Non
         if override.is_delete() or override.is_sweep_override() or not is_group(key):
             continue
         value = override.value()
+        if key in LISTS:
+            _check_list(key, value)
+            continue
         names_group = value in [f"${{{group}}}" for group in GROUPS]
         if not isinstance(value, (str, dict)) or ("${" in str(value) and not names_group):
             got = "null" if value is None else checks.shown(value)
             several = isinstance(value, list) and "/" not in key
             hint = f"several are a sweep, -m {key}=a,b" if several else "python -m hypo.run --help lists them"
             raise InputError(f"{key}: takes the name of one option, got {got}; {hint}")
+
+
+def _check_list(key: str, value: object) -> None:
+    if not (isinstance(value, list) and all(isinstance(name, str) and "${" not in name for name in value)):
+        got = "null" if value is None else checks.shown(value)
+        hint = "python -m hypo.run --help lists them"
+        raise InputError(f"{key}: takes a list of options, in brackets as in {key}=[a,b], got {got}; {hint}")
 
 
 def groups_below(folder: Path) -> Callable[[str], bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor, nn
 
 from hypo.architectures import weights
@@ -66,7 +67,7 @@ def load_flags(path: str | Path) -> Flags:
     file = Path(path) / "examples.parquet"
     try:
         examples = pandas.read_parquet(file)
-        return Flags(**{field.name: examples[field.name].to_numpy() for field in fields(Flags)})
+        return Flags(**{field.name: np.array(examples[field.name]) for field in fields(Flags)})
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{file}: cannot be read ({reason}); move result.json away to evaluate again") from None
