@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from command_line import Typed
+from typed_command import Typed
 
 
 @dataclass(frozen=True)

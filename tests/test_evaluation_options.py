@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from test_config import job
+from composing import job
 
 from hypo.measurements.evaluation import Evaluation
 

@@ -6,15 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import composing
 import yaml
 from fake_runs import METRICS
-from hydra import compose, initialize_config_dir
-from hydra.core.plugins import Plugins
-
-from hypo.command_line import resolvers
-from hypo.command_line.config import job_from_config
-
-CONF = Path(__file__).parents[2] / "conf"
 
 
 def add(outputs: Path, *typed: str, drop: Sequence[str] = (), **metrics: float | None) -> Path:
@@ -22,11 +16,7 @@ def add(outputs: Path, *typed: str, drop: Sequence[str] = (), **metrics: float |
 
     `drop` names single settings that an older version did not record.
     """
-    Plugins.instance()
-    resolvers.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", [*typed, f"output_dir={outputs}"], return_hydra_config=True)
-    job = job_from_config(config, config.hydra.runtime.choices, list(typed))
+    job = composing.job(*typed, f"output_dir={outputs}")
     job.create()
     path = job.directory.path
     if drop:

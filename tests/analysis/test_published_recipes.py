@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from test_sweeps import PAPER, wanted
+from named_sweeps import PAPER, wanted
 
 from analysis.paper import published
 from analysis.paper.published_attacks import attack_of, difference

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas
 import pytest
-from command_line import typed
 from composed_runs import add
-from test_sweeps import PAPER, wanted
+from named_sweeps import PAPER, wanted
+from typed_command import typed
 
 from analysis.__main__ import main
 from analysis.paper.beside_paper import beside_paper

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from command_line import typed
+from typed_command import typed
 
 from benchmarks import basic, evaluation, others, table, training
 from benchmarks.checkpoints import settings

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from command_line import typed
 from fake_slurm import FakeSlurm
 from slurm_launch import Launch
+from typed_command import typed
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from command_line import typed
+from typed_command import typed
 
 from hypo.runs.lock import Lock
 from hypo.runs.sweep import AT_WORK

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas
 import pytest
-from command_line import Typed, typed
+from typed_command import Typed, typed
 
 from analysis.reading.collect import collect
 from hypo.runs.outcome import Outcome

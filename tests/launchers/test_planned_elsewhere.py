@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import typed
 from fake_slurm import FakeSlurm
 from slurm_launch import Launch
 from small_jobs import Silent
+from typed_command import typed
 
 from hypo.jobs.attempt import attempt
 from hypo.jobs.job import from_record

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from command_line import typed
+from typed_command import typed
 
 from analysis.reading.collect import collect
 from hypo.jobs.experiment import Experiment

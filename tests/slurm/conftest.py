@@ -14,12 +14,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from command_line import typed
 from slurm import accounting
 from slurm import cluster as a_cluster
 from slurm.cluster import Cluster
 from slurm.daemons import VARIABLES_OF_SLURM
 from slurm.sweeping import SMALL, Sweep
+from typed_command import typed
 
 WITH_ACCOUNTING = os.environ.get("HYPO_TEST_SLURM_ACCOUNTING") == "1"
 

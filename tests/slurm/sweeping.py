@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from command_line import Typed
 from slurm.cluster import Cluster
 from slurm.daemons import processes_of
+from typed_command import Typed
 
 EPOCHS = 60  # a few seconds of training: long enough to be struck far from the end
 SMALL = (f"recipe.epochs={EPOCHS}", "tracking=disabled")

@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import torch
-from command_line import Typed, typed
 from small_jobs import THRM, Silent, job
 from small_models import Stripes, small_experiment, small_poisoning, small_recipe
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typed_command import Typed, typed
 
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.command_line.console import Lines

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_config import job
+from composing import job
 
-PAGE = (Path(__file__).parents[1] / "docs" / "paper-code-ours.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "paper-code-ours.md").read_text("utf-8")
 
 OF: dict[str, list[str]] = {
     "learning rate of THRM and TRADES at λ ≥ 10, but on SVHN": ["lambda=10"],

@@ -14,13 +14,13 @@ import pandas
 import pytest
 import torch
 import yaml
-from command_line import Typed, typed
 from PIL import Image
+from typed_command import Typed, typed
 
 from hypo.runs.loading import load_model, load_test_data
 from hypo.runs.tracking import close
 
-CONF = Path(__file__).parent.parent / "conf"
+CONF = Path(__file__).parents[2] / "conf"
 SHORT = ("recipe.epochs=2", "recipe.train_limit=120", "evaluation.test_limit=100", "tracking=disabled")
 
 

@@ -5,34 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.plugins import Plugins
-from omegaconf import DictConfig
+from composing import CONF, job
 from parquet_files import small_data_set
 
-from hypo.command_line import resolvers
-from hypo.command_line.config import job_from_config
-from hypo.jobs.job import Job
 from hypo.settings.components import build, describe
 from hypo.settings.errors import InputError
 from hypo.settings.identity import GROUPS
 
-CONF = Path(__file__).parent.parent / "conf"
 OPTIONS = sorted(
     f"{group}={path.stem}" for group in (*GROUPS, "tracking") for path in (CONF / group).glob("*.yaml")
 )
-
-
-def composed(*overrides: str) -> DictConfig:
-    Plugins.instance()
-    resolvers.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", list(overrides), return_hydra_config=True)
-
-
-def job(*overrides: str) -> Job:
-    config = composed(*overrides)
-    return job_from_config(config, config.hydra.runtime.choices, list(overrides))
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pytest
-from command_line import typed
 from hydra import initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
@@ -26,6 +25,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from parquet_files import small_data_set
 from PIL import Image
+from typed_command import typed
 
 from hypo.attacks.projected_gradient import ProjectedGradient
 from hypo.command_line import plugins, resolvers
@@ -33,7 +33,7 @@ from hypo.command_line.explain import KEYS, SET_THROUGH, explain, is_understood
 from hypo.settings.components import build
 from hypo.settings.device import resolve
 
-CONF = Path(__file__).parent.parent / "conf"
+CONF = Path(__file__).parents[2] / "conf"
 
 VALUES = (
     *("null", "[]", "[1,2]", "[[]]", "[null]", "{a:1}", "${nope}", "${oc.env:NOPE}"),

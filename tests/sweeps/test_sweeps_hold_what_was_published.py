@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_sweeps import ALL, PAPER, header, jobs, wanted
+from named_sweeps import ALL, PAPER, header, jobs, wanted
 
 import analysis
 from hypo.attacks.projected_gradient import ProjectedGradient
@@ -132,7 +132,7 @@ def test_all_of_the_paper_is_every_cell_of_it() -> None:
 
 def test_the_list_of_sweeps_has_the_numbers_of_their_headers() -> None:
     listed = {}
-    for line in (Path(__file__).parents[1] / "sweeps" / "README.md").read_text("utf-8").splitlines():
+    for line in (Path(__file__).parents[2] / "sweeps" / "README.md").read_text("utf-8").splitlines():
         if names := re.findall(r"`([a-z]+\d*)`", line.split("|")[1]) if line.startswith("| `") else []:
             numbers = re.findall(r"\d+", line.split("|")[-2])
             listed |= dict(zip(names, numbers if len(numbers) > 1 else numbers * len(names), strict=True))
@@ -193,7 +193,7 @@ def test_sweeps_that_share_cells_share_trainings(sweeps: list[str], trained: int
 
 
 def test_a_header_names_its_table_or_figure_of_the_paper() -> None:
-    root = Path(__file__).parents[1] / "sweeps" / "tao2022"
+    root = Path(__file__).parents[2] / "sweeps" / "tao2022"
     for name in PAPER:
         kind, number = re.fullmatch(r"(table|figure)(\d+)", name).groups()  # type: ignore[union-attr]
         header = (root / f"{name}.yaml").read_text("utf-8")

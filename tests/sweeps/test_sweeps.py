@@ -4,72 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from command_line import typed
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.plugins import Plugins
-from hydra.types import RunMode
+from composing import CONF
+from named_sweeps import ALL, PAPER, header, jobs
+from typed_command import typed
 
-from hypo.command_line import resolvers
 from hypo.jobs.job import Job
 from hypo.settings.identity import training_id, trains
 
-ROOT = Path(__file__).parents[1]
-FULL = sorted(path.stem for path in (ROOT / "sweeps" / "tao2022").glob("*.yaml"))
-PAPER = {*(f"table{number}" for number in (*range(1, 15), 16)), *(f"figure{number}" for number in range(2, 8))}
-ALL = "all"
-
-
-def jobs(sweep: str, *arguments: str) -> list[Job]:
-    """The distinct runs that the sweep and what is typed with it ask for, and those that they need."""
-    return list(
-        {job.run_id: job for asked in wanted(sweep, *arguments) for job in (*asked.prerequisites, asked)}.values()
-    )
-
-
-@cache
-def wanted(sweep: str, *arguments: str) -> tuple[Job, ...]:
-    """The distinct runs that the sweep and what is typed with it ask for."""
-    Plugins.instance()  # imports the plugins anew, so that what was imported before would be another class
-    from hydra_plugins.hypo_launchers.grid_sweeper import GridSweeper
-
-    from launchers.planning.compose import Composer
-
-    resolvers.register()
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        master = loader.load_configuration("config", [f"+sweeps={sweep}"], run_mode=RunMode.MULTIRUN)
-        sweeper = GridSweeper(master.hydra.sweeper.params, master.hydra.sweeper.grids)
-        found: dict[str, Job] = {}
-
-        class Composing:
-            """A launcher that runs nothing."""
-
-            def launch(self, cells: Any, initial_job_idx: int) -> list:
-                composer = Composer(loader, master)
-                found.update({job.run_id: job for job in map(composer.job, cells)})
-                return []
-
-        sweeper.hydra_context = SimpleNamespace(config_loader=loader)  # type: ignore[assignment]
-        sweeper.launcher = Composing()  # type: ignore[assignment]
-        sweeper.sweep(list(arguments))
-    return tuple(found.values())
-
-
-def header(sweep: str) -> str:
-    lines = (ROOT / "sweeps" / f"{sweep}.yaml").read_text().splitlines()
-    return " ".join(line.removeprefix("# ") for line in lines if line.startswith("#"))
+SWEEPS = CONF.parent / "sweeps"
+FULL = sorted(path.stem for path in (SWEEPS / "tao2022").glob("*.yaml"))
 
 
 def test_there_is_a_sweep_for_every_table_and_figure_and_a_small_one_beside_it() -> None:
     assert set(FULL) == {*PAPER, ALL}
-    assert {path.stem for path in (ROOT / "sweeps" / "smoke" / "tao2022").glob("*.yaml")} == PAPER
+    assert {path.stem for path in (SWEEPS / "smoke" / "tao2022").glob("*.yaml")} == PAPER
 
 
 @pytest.mark.parametrize("name", sorted(PAPER))

@@ -6,8 +6,8 @@ import shlex
 from typing import Any
 
 import pytest
+from composing import job
 from omegaconf.errors import OmegaConfBaseException
-from test_config import job
 
 from hypo.settings.errors import InputError
 

@@ -1,0 +1,92 @@
+"""The sweeps that have a name, and the jobs that each asks for: composed once, however many tests look at them.
+
+A cell that several sweeps have is composed once too: most cells are in a table, in a figure, and in the sweep of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+from composing import CONF
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from hypo.command_line import resolvers
+from hypo.jobs.job import Job
+
+PAPER = {*(f"table{number}" for number in (*range(1, 15), 16)), *(f"figure{number}" for number in range(2, 8))}
+ALL = "all"
+
+
+def jobs(sweep: str, *arguments: str) -> list[Job]:
+    """The distinct runs that the sweep and what is typed with it ask for, and those that they need."""
+    return list(
+        {job.run_id: job for asked in wanted(sweep, *arguments) for job in (*asked.prerequisites, asked)}.values()
+    )
+
+
+@cache
+def wanted(sweep: str, *arguments: str) -> tuple[Job, ...]:
+    """The distinct runs that the sweep and what is typed with it ask for."""
+    loader, plain = _loader(), _master()
+    from hydra_plugins.hypo_launchers.grid_sweeper import GridSweeper
+
+    master = _master(f"+sweeps={sweep}")
+    assert _without_hydra(master) == _without_hydra(plain), "it sets more than what it goes through"
+    sweeper = GridSweeper(master.hydra.sweeper.params, master.hydra.sweeper.grids)
+    found: dict[str, Job] = {}
+
+    class Composing:
+        """A launcher that runs nothing."""
+
+        def launch(self, cells: Iterable[Sequence[str]], initial_job_idx: int) -> list:
+            # In which order the settings stand matters to the command alone.
+            found.update({job.run_id: job for job in (_job(tuple(sorted(cell))) for cell in cells)})
+            return []
+
+    sweeper.hydra_context = SimpleNamespace(config_loader=loader)  # type: ignore[assignment]
+    sweeper.launcher = Composing()  # type: ignore[assignment]
+    sweeper.sweep(list(arguments))
+    return tuple(found.values())
+
+
+@cache
+def _loader() -> Any:
+    Plugins.instance()  # imports the plugins anew, so that what was imported before would be another class
+    resolvers.register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return GlobalHydra.instance().config_loader()
+
+
+@cache
+def _master(*overrides: str) -> DictConfig:
+    master: DictConfig = _loader().load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
+    return master
+
+
+def _without_hydra(config: DictConfig) -> dict[str, Any]:
+    whole: Any = OmegaConf.to_container(config)
+    return {key: value for key, value in whole.items() if key != "hydra"}
+
+
+@cache
+def _composer() -> Any:
+    from launchers.planning.compose import Composer
+
+    return Composer(_loader(), _master())
+
+
+@cache
+def _job(cell: tuple[str, ...]) -> Job:
+    return _composer().job(cell)
+
+
+def header(sweep: str) -> str:
+    lines = (CONF.parent / "sweeps" / f"{sweep}.yaml").read_text().splitlines()
+    return " ".join(line.removeprefix("# ") for line in lines if line.startswith("#"))
