@@ -7,7 +7,7 @@ import torch
 from small_models import linear_model
 from torch import nn
 
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData, Split
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.findings import TargetedRate

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from hypo.architectures.normalised import Architecture, Normalised
-from hypo.attacks.hypocritical import Hypocritical
+from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.datasets.images import Dataset, ImageData
 from hypo.defenses.defense import Defense
 from hypo.defenses.none import NoDefense
@@ -20,7 +20,7 @@ from hypo.measurements.certificate import certified
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.findings import Findings
 from hypo.measurements.pictures import demonstrate, sheet
-from hypo.measurements.risks import Flags, Share, decided, risks
+from hypo.measurements.risks import Flags, Share, decided, risks, searches
 from hypo.measurements.targeted import targeted_rates
 from hypo.runs.crafted import Crafted
 from hypo.runs.directory import RunDirectory
@@ -153,7 +153,9 @@ class Experiment:
         if self.evaluation.targeted:
             rates = targeted_rates(*attacked, len(data.classes), flags, progress=observer.evaluating)
             targeted = dict(zip(data.classes, rates, strict=True))
-        return Findings({**risks(flags), **self._certified(model, flags)}, targeted, decided(flags))
+        return Findings(
+            {**risks(flags), **self._certified(model, flags)}, targeted, decided(flags), searches(flags)
+        )
 
     def _show_hidden(self, model: nn.Module, data: ImageData, flags: Flags, directory: RunDirectory) -> None:
         device = next(model.buffers()).device

@@ -30,11 +30,13 @@ class Findings:
         shares: accuracies and risks by name.
         targeted: by class, how many mistakes can be turned into it; empty where that was not asked for.
         decided: by flag, how many of it the clean prediction decided, and how many which attack.
+        searches: by search, how many of each flag it decided.
     """
 
     shares: Mapping[str, Share]
     targeted: Mapping[str, TargetedRate] = field(default_factory=dict)
     decided: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    searches: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Fractions by name, with their counts and intervals in entries of their own."""
@@ -44,6 +46,7 @@ class Findings:
             "counts": {name: {"count": share.count, "of": share.of} for name, share in self.shares.items()},
             "intervals": {name: share.interval for name, share in self.shares.items()},
             "decided": {flag: dict(by) for flag, by in self.decided.items()},
+            "searches": {name: dict(flags) for name, flags in self.searches.items()},
         }
         if self.targeted:
             content["targeted"] = [

@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hypo.attacks.goal import Goal
+from hypo.attacks.goals.goal import Goal
 from hypo.attacks.model_state import attacked
+from hypo.attacks.searches.search import best
 from hypo.measurements.evaluation import Evaluation
 from hypo.settings.precision import full_precision
 from hypo.settings.randomness import generator
@@ -83,7 +84,7 @@ def demonstrate(
     goal = evaluation.climbing(goal_of(labels))
     with full_precision(), attacked(model, surrogate=evaluation.surrogate):
         source = generator(images.device, 0, "demonstration")
-        perturbed = evaluation.attack.best(model, images, goal, threat_model, source)
+        perturbed = best(evaluation.attack, model, images, goal, threat_model, source)
         with torch.no_grad():
             logits = model(perturbed)
             before = model(images).argmax(1).tolist()

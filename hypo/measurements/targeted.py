@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hypo.attacks.goal import Goal
+from hypo.attacks.goals.goal import Goal
+from hypo.attacks.goals.targeted import Targeted
 from hypo.attacks.model_state import attacked
-from hypo.attacks.targeted import Targeted
 from hypo.datasets.images import Split
 from hypo.measurements.evaluation import Evaluation
 from hypo.measurements.findings import TargetedRate
-from hypo.measurements.pooled_search import PooledSearch, Progress
+from hypo.measurements.pooled_search import Candidates, PooledSearch, Progress
 from hypo.measurements.risks import Flags, Share
 from hypo.settings.precision import full_precision
 from hypo.threat_models.threat_model import ThreatModel
@@ -69,7 +69,8 @@ def _attack(search: PooledSearch, evaluation: Evaluation, target: int, wanted: T
     def goal(indices: Tensor) -> Goal:
         return evaluation.climbing(Targeted(torch.full_like(indices, target)))
 
-    def record(indices: Tensor, prediction: Tensor, counts: Tensor, at_end: bool) -> None:
-        reached[indices] |= counts & (prediction == target)
+    def record(candidates: Candidates) -> None:
+        reached[candidates.indices] |= candidates.counts & (candidates.predictions == target)
 
-    search.run(f"targeted/{target}", evaluation.attack, goal, lambda: wanted & ~reached, record)
+    searches = evaluation.searches.values()
+    search.run(f"targeted/{target}", searches, goal, lambda: wanted & ~reached, record)

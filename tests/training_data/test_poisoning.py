@@ -18,7 +18,7 @@ from small_models import Stripes, small_experiment, small_poisoning, small_recip
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.command_line.console import Lines
 from hypo.datasets.digits import Digits
 from hypo.datasets.images import ImageData, Split
