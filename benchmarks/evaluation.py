@@ -17,7 +17,7 @@ from benchmarks.checkpoints import Setting, settings
 from benchmarks.measuring import alternate, heading, ratio
 from benchmarks.others import TORCHATTACKS_MISSING, Flags, Task, libraries
 from benchmarks.passes import counting
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.settings import checks
 from hypo.settings.precision import full_precision

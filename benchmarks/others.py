@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 
 TORCHATTACKS_MISSING = (
     "torchattacks is not installed and left out; it comes with: pip install --no-deps torchattacks"

@@ -18,7 +18,7 @@ from hypo.architectures.mlp import Mlp
 from hypo.architectures.normalised import Architecture
 from hypo.architectures.resnet18 import Resnet18
 from hypo.architectures.small_cnn import SmallCnn
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.digits import Digits
 from hypo.datasets.images import ImageData
 from hypo.defenses.thrm import Thrm

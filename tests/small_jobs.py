@@ -7,7 +7,7 @@ from typing import Any
 
 from small_models import small_experiment
 
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.defenses.thrm import Thrm
 from hypo.jobs.attempt import attempt
 from hypo.jobs.experiment import Experiment

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hypo.attacks.adversarial import Adversarial
-from hypo.attacks.goal import Goal
-from hypo.attacks.hypocritical import Hypocritical
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.goals.adversarial import Adversarial
+from hypo.attacks.goals.goal import Goal
+from hypo.attacks.goals.hypocritical import Hypocritical
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData, Split, split_from_rows
 from hypo.defenses.defense import Loss
 from hypo.defenses.standard import Standard

@@ -12,8 +12,8 @@ from PIL import Image
 from small_jobs import THRM, Silent, job
 from small_models import small_experiment
 
-from hypo.attacks.hypocritical import Hypocritical
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.goals.hypocritical import Hypocritical
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.digits import Digits
 from hypo.jobs.attempt import attempt
 from hypo.measurements.evaluation import Evaluation

@@ -10,12 +10,12 @@ import torch
 from small_models import InDouble
 from torch import Tensor, nn
 
-from hypo.attacks.adversarial import Adversarial
-from hypo.attacks.goal import Goal
-from hypo.attacks.hypocritical import Hypocritical
+from hypo.attacks.goals.adversarial import Adversarial
+from hypo.attacks.goals.goal import Goal
+from hypo.attacks.goals.hypocritical import Hypocritical
+from hypo.attacks.goals.stability import Stability
 from hypo.attacks.model_state import attacked
-from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attacks.stability import Stability
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData, Split
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.risks import Flags, risks

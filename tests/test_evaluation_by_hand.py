@@ -8,7 +8,7 @@ import torch
 from small_models import batch_norm_net, linear_model
 from torch import Tensor, nn
 
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData, Split
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.pooled_search import compaction_steps

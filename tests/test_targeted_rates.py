@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypo.measurements.findings import TargetedRate
 from small_models import linear_model
 from torch import nn
 
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData, Split
 from hypo.measurements.evaluation import Evaluation, evaluate
-from hypo.measurements.findings import TargetedRate
 from hypo.measurements.risks import Share, risks
 from hypo.measurements.targeted import targeted_rates
 from hypo.threat_models.l2 import L2

@@ -47,8 +47,8 @@ def examples(run: str | Path, count: int) -> Examples:
     """
     import torch
 
-    from hypo.attacks.adversarial import Adversarial
-    from hypo.attacks.hypocritical import Hypocritical
+    from hypo.attacks.goals.adversarial import Adversarial
+    from hypo.attacks.goals.hypocritical import Hypocritical
 
     found = finished_run.read(Path(run))
     table = found.flags

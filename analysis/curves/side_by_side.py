@@ -110,7 +110,7 @@ def _place(run: finished_run.FinishedRun, index: int) -> int:
 def _shown(run: finished_run.FinishedRun, place: int) -> Example | str:
     import torch
 
-    from hypo.attacks.hypocritical import Hypocritical
+    from hypo.attacks.goals.hypocritical import Hypocritical
 
     flags = run.flags.iloc[place]
     if flags["correct"]:

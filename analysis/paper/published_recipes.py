@@ -48,7 +48,7 @@ _DIST_NET: Settings = {
     "learning_rate": 0.02,
 }
 _INNER_ATTACK: Settings = {
-    "_target_": "hypo.attacks.projected_gradient.ProjectedGradient",
+    "_target_": "hypo.attacks.searches.projected_gradient.ProjectedGradient",
     "steps": 10,
     "relative_step": 0.25,
     "restarts": 1,

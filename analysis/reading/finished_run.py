@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from hypo.attacks.goal import Goal
+    from hypo.attacks.goals.goal import Goal
     from hypo.datasets.images import ImageData
     from hypo.measurements.pictures import Example
 

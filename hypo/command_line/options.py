@@ -11,7 +11,6 @@ from hypo.settings import checks
 from hypo.settings.errors import InputError
 from hypo.settings.identity import GROUPS
 
-
 LISTS = ("measurement", "search")
 """The groups of which several options are chosen at once."""
 

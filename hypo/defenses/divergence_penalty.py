@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hypo.attacks.stability import divergence
+from hypo.attacks.goals.stability import divergence
 from hypo.defenses.defense import Loss
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hypo.attacks.adversarial import Adversarial
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.goals.adversarial import Adversarial
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.defenses.defense import Loss
 from hypo.threat_models.threat_model import ThreatModel
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from hypo.attacks.hypocritical import Hypocritical
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.goals.hypocritical import Hypocritical
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.defenses.defense import Loss
 from hypo.defenses.divergence_penalty import penalised
 from hypo.settings import checks

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hypo.attacks.goals.stability import Stability
 from hypo.attacks.model_state import attacked
-from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attacks.stability import Stability
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.defenses.defense import Loss
 from hypo.defenses.divergence_penalty import penalised
 from hypo.settings import checks

@@ -18,7 +18,7 @@ from hypo.defenses.none import NoDefense
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.finding import Core, Finding
 from hypo.measurements.measurement import Measurement, Subject
-from hypo.measurements.risks import decided, risks
+from hypo.measurements.risks import decided, risks, searches
 from hypo.runs.crafted import Crafted
 from hypo.runs.directory import RunDirectory
 from hypo.runs.loading import load_flags, load_model
@@ -176,7 +176,7 @@ class Experiment:
                 progress=observer.evaluating,
             )
         directory.save_examples(flags)
-        return Core(risks(flags), decided(flags))
+        return Core(risks(flags), decided(flags), searches(flags))
 
     def measure(self, name: str, directory: RunDirectory, observer: Observer, model_of: ModelOf) -> Finding:
         """What the measurement `name` finds on the trained model and the flags in `directory`.

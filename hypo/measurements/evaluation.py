@@ -4,29 +4,31 @@ The adversary attacks only the correctly classified examples (D⁺) and the fals
 ones (D⁻): the flags of the others are decided by their clean prediction. Both share one pool, with a goal per
 example, and an example leaves it as soon as its flag is decided. Afterwards the stability attack runs on those
 of D⁻ that nothing has moved yet. Flags are taken over the union of all candidates, which is what makes the
-theorems of Tao et al. 2022 hold exactly.
+theorems of Tao et al. 2022 hold exactly. Of several searches, each has only what those before it left undecided.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from hypo.attacks.adversarial import Adversarial
-from hypo.attacks.goal import Goal, PerExample, lead
-from hypo.attacks.hypocritical import Hypocritical
-from hypo.attacks.margin import Margin
+from hypo.attacks.goals.adversarial import Adversarial
+from hypo.attacks.goals.goal import Goal, PerExample, lead
+from hypo.attacks.goals.hypocritical import Hypocritical
+from hypo.attacks.goals.margin import Margin
+from hypo.attacks.goals.stability import Stability
 from hypo.attacks.model_state import attacked
-from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attacks.stability import Stability
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.search import Search
 from hypo.datasets.images import Split
-from hypo.measurements.pooled_search import PooledSearch, Progress, parts
+from hypo.measurements.pooled_search import Candidates, PooledSearch, Progress, parts
 from hypo.measurements.risks import Flags
 from hypo.settings import checks
-from hypo.settings.errors import DivergedError
+from hypo.settings.errors import DivergedError, InputError
 from hypo.settings.precision import full_precision
 from hypo.threat_models.threat_model import ThreatModel
 
@@ -36,8 +38,8 @@ class Evaluation:
     """How flags are decided.
 
     Attributes:
-        attack: the search for adversarial, hypocritical and stability candidates alike; the last never starts
-            from the clean image, where there is nothing to climb.
+        attack: the first search for adversarial, hypocritical and stability candidates alike; the last never
+            starts from the clean image, where there is nothing to climb.
         success: "any_iterate" counts every point that was visited inside the ball, "last_iterate" only where
             each restart ended, as the code of Tao et al. 2022 scores.
         objective: what is climbed, "cross_entropy" as in PGD or "margin" as in C&W.
@@ -45,14 +47,16 @@ class Evaluation:
             (ℓ∞-dist nets do, see `LinfDistNet.surrogate_p`), or along its own, by plain PGD.
         test_limit: how many test examples, a fixed random subset; None takes all.
         batch: how many at once. It does not enter the run id: the noise is drawn per example.
+        then: further searches in turn, by any name but "attack".
     """
 
-    attack: ProjectedGradient
+    attack: ProjectedGradient | Search
     success: Literal["any_iterate", "last_iterate"] = "any_iterate"
     objective: Literal["cross_entropy", "margin"] = "cross_entropy"
     test_limit: int | None = None
     batch: int = field(default=500, metadata={"identity": False})
     surrogate: bool = field(default=True, metadata={"implied": True})
+    then: Mapping[str, Search] = field(default_factory=dict, hash=False, metadata={"implied": {}})
 
     def __post_init__(self) -> None:
         checks.choice("success", self.success, ("any_iterate", "last_iterate"))
@@ -60,6 +64,13 @@ class Evaluation:
         checks.integer("batch", self.batch, at_least=1)
         if self.test_limit is not None:
             checks.integer("test_limit", self.test_limit, at_least=1)
+        if "attack" in self.then:
+            raise InputError("then: takes other names than attack, which is that of the first search")
+
+    @property
+    def searches(self) -> dict[str, Search]:
+        """All searches by name, in turn."""
+        return {"attack": self.attack, **self.then}
 
     @property
     def every_iterate(self) -> bool:
@@ -73,38 +84,61 @@ class Evaluation:
 
 @dataclass
 class _Verdicts:
-    """The flags of all examples while they are being decided, on the device."""
+    """The flags of all examples while they are being decided, on the device; see `Flags`."""
 
     labels: Tensor
     clean: Tensor
+    correct: Tensor
     adv: Tensor
     hyp: Tensor
     sta: Tensor
     hyp_by_stability: Tensor
     hyp_moved: Tensor
+    decided_by: Tensor
+    moved_by: Tensor
 
-    def verification(self, indices: Tensor, prediction: Tensor, undecided: Tensor, at_end: bool) -> None:
-        """Take note of what one more candidate of each of the examples at `indices` is classified as.
+    @classmethod
+    def of_clean(cls, labels: Tensor, clean: Tensor) -> _Verdicts:
+        """What the clean predictions alone decide."""
+        correct = clean == labels
+        no, nobody = torch.zeros_like(correct), torch.full_like(labels, -1)
+        return cls(
+            *(labels, clean, correct, ~correct, correct.clone()),
+            *(no, no.clone(), no.clone(), nobody, nobody.clone()),
+        )
 
-        Only those count that are `undecided` (a bool for each of `indices`). D⁺ is attacked by the adversary here,
-        and D⁻ by the false friend.
-        """
-        self._record(indices, prediction, undecided)
-        if at_end:
-            mistake = self.labels[indices] != self.clean[indices]
-            self.hyp_moved[indices] |= undecided & mistake & (prediction != self.clean[indices])
+    def verification(self, candidates: Candidates) -> None:
+        """Take note of candidates of the adversary, who attacks D⁺, and of the false friend, who attacks D⁻."""
+        self._record(candidates)
+        if candidates.at_end:
+            self.hyp_moved[candidates.indices] |= candidates.counts & self._is_moved(candidates)
 
-    def stability(self, indices: Tensor, prediction: Tensor, undecided: Tensor, at_end: bool) -> None:
-        """The same for candidates of the stability attack."""
-        hidden = undecided & ~self.hyp[indices] & (prediction == self.labels[indices])
-        self.hyp_by_stability[indices] |= hidden
-        self._record(indices, prediction, undecided)
+    def stability(self, candidates: Candidates) -> None:
+        """The same for those of the stability attack."""
+        at = candidates.indices
+        hidden = candidates.counts & ~self.hyp[at] & (candidates.predictions == self.labels[at])
+        self.hyp_by_stability[at] |= hidden
+        self._record(candidates)
 
-    def _record(self, indices: Tensor, prediction: Tensor, undecided: Tensor) -> None:
-        right = prediction == self.labels[indices]
-        self.adv[indices] |= undecided & ~right
-        self.hyp[indices] |= undecided & right
-        self.sta[indices] |= undecided & (prediction != self.clean[indices])
+    def _is_moved(self, candidates: Candidates) -> Tensor:
+        """Whether it is a mistake's, and its prediction another one."""
+        at = candidates.indices
+        return ~self.correct[at] & (candidates.predictions != self.clean[at])
+
+    def _record(self, candidates: Candidates) -> None:
+        at, counts = candidates.indices, candidates.counts
+        right = candidates.predictions == self.labels[at]
+        self._attribute(self.decided_by, candidates, right ^ self.correct[at])
+        self._attribute(self.moved_by, candidates, self._is_moved(candidates))
+        self.adv[at] |= counts & ~right
+        self.hyp[at] |= counts & right
+        self.sta[at] |= counts & (candidates.predictions != self.clean[at])
+
+    def _attribute(self, by: Tensor, candidates: Candidates, reached: Tensor) -> None:
+        """Note the search in `by` where it was the first to reach something."""
+        at = candidates.indices
+        first = candidates.counts & reached & (by[at] < 0)
+        by[at] = torch.where(first, candidates.search, by[at])
 
 
 def evaluate(
@@ -133,10 +167,9 @@ def evaluate(
         if not bool(torch.isfinite(logits).all()):
             raise DivergedError("the trained model's logits are not finite")
         labels, clean = limited.labels, logits.argmax(1)
-        correct = clean == labels
-        none = torch.zeros_like(correct)
-        verdicts = _Verdicts(labels, clean, ~correct, correct.clone(), none, none.clone(), none.clone())
-        search = PooledSearch(
+        verdicts = _Verdicts.of_clean(labels, clean)
+        correct = verdicts.correct
+        pool = PooledSearch(
             model,
             limited,
             maximum,
@@ -162,11 +195,11 @@ def evaluate(
         def undecided() -> Tensor:
             return ~torch.where(correct, verdicts.adv, verdicts.hyp)
 
-        attack = evaluation.attack
+        searches = evaluation.searches.values()
+        pool.run("verification", searches, verification, undecided, verdicts.verification)
         # At the clean image the divergence is least, and its gradient zero: no direction to set out in.
-        away = replace(attack, start="uniform") if attack.start == "clean" else attack
-        search.run("verification", attack, verification, undecided, verdicts.verification)
-        search.run("stability", away, stability, lambda: ~correct & ~verdicts.sta, verdicts.stability)
+        away = [search.leaving_clean() for search in searches]
+        pool.run("stability", away, stability, lambda: ~correct & ~verdicts.sta, verdicts.stability)
     return Flags(
         example=examples.cpu().numpy(),
         label=labels.cpu().numpy(),
@@ -180,6 +213,9 @@ def evaluate(
         # What is hidden has moved, whichever attack found it.
         hyp_moved=(verdicts.hyp_moved | (~correct & verdicts.hyp)).cpu().numpy(),
         hyp_by_stability=verdicts.hyp_by_stability.cpu().numpy(),
+        decided_by=verdicts.decided_by.cpu().numpy(),
+        moved_by=verdicts.moved_by.cpu().numpy(),
+        searches=tuple(evaluation.searches),
     )
 
 

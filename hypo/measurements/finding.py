@@ -18,10 +18,12 @@ class Core:
     Attributes:
         shares: accuracies and risks by name.
         decided: by flag, how many of it the clean prediction decided, and how many which attack.
+        searches: by search, how many of each flag it decided.
     """
 
     shares: Mapping[str, Share]
     decided: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    searches: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Fractions by name, with their counts and intervals in entries of their own."""
@@ -29,6 +31,7 @@ class Core:
             "n": self.shares["D"].of,
             **_in_three(self.shares),
             "decided": {flag: dict(by) for flag, by in self.decided.items()},
+            "searches": {name: dict(flags) for name, flags in self.searches.items()},
             "findings": {},
         }
 

@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hypo.attacks.goal import Goal
-from hypo.attacks.hypocritical import Hypocritical
+from hypo.attacks.goals.goal import Goal
+from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.attacks.model_state import attacked
+from hypo.attacks.searches.search import best
 from hypo.measurements.evaluation import Evaluation
 from hypo.measurements.finding import Finding, Picture
 from hypo.measurements.measurement import Subject
@@ -113,7 +114,7 @@ def demonstrate(
     goal = evaluation.climbing(goal_of(labels))
     with full_precision(), attacked(model, surrogate=evaluation.surrogate):
         source = generator(images.device, 0, "demonstration")
-        perturbed = evaluation.attack.best(model, images, goal, threat_model, source)
+        perturbed = best(evaluation.attack, model, images, goal, threat_model, source)
         with torch.no_grad():
             logits = model(perturbed)
             before = model(images).argmax(1).tolist()

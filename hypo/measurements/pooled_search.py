@@ -1,15 +1,15 @@
-"""One attack on many examples, each of which leaves as soon as it is decided."""
+"""Searches in turn on many examples, each of which leaves as soon as it is decided."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from hypo.attacks.goal import Goal
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.goals.goal import Goal
+from hypo.attacks.searches.search import Search, State, in_ball
 from hypo.datasets.images import Split
 from hypo.settings.randomness import example_noise
 from hypo.threat_models.threat_model import ThreatModel
@@ -17,9 +17,27 @@ from hypo.threat_models.threat_model import ThreatModel
 Progress = Callable[[int, int], None]
 """Called with how much is done, and out of how much."""
 
-Record = Callable[[Tensor, Tensor, Tensor, bool], None]
-"""Takes note of one more candidate of some examples: their indices, predictions, whether each counts, and whether
-this is where the restart ends."""
+
+@dataclass(frozen=True)
+class Candidates:
+    """One more candidate of each of some examples.
+
+    Attributes:
+        indices: (candidates,) int64, the examples.
+        predictions: (candidates,) int64, what the model takes them for.
+        counts: (candidates,) bool, whether to take note of it.
+        search: which search found them, from 0.
+        at_end: whether this is where a restart ends.
+    """
+
+    indices: Tensor
+    predictions: Tensor
+    counts: Tensor
+    search: int
+    at_end: bool
+
+
+Record = Callable[[Candidates], None]
 
 
 @dataclass(frozen=True)
@@ -48,76 +66,84 @@ class PooledSearch:
     def run(
         self,
         name: str,
-        attack: ProjectedGradient,
+        searches: Iterable[Search],
         goal: Callable[[Tensor], Goal],
         undecided: Callable[[], Tensor],
         record: Record,
     ) -> None:
-        """Attack what is `undecided` (a bool for each example), restart by restart, and `record` what comes out.
+        """Attack what is `undecided` (a bool for each example), search by search and restart by restart.
 
         Only those candidates count whose example is still undecided: what the others visit hangs on when they
         leave the pool, and the outcome must not.
 
         Args:
-            name: of the attack, for its random numbers.
+            name: of the attack, for its random numbers, which depend on a search's place among the others too.
             goal: from indices into `test` to the goal of those examples.
+            record: takes note of what comes out.
         """
-        for restart in range(attack.restarts):
-            self._restart(name, restart, attack, goal, undecided, record)
+        for place, search in enumerate(searches):
+            purpose = f"{name}/{place + 1}" if place else name
+            for restart in range(search.restarts):
+                self._restart(purpose, restart, place, search, goal, undecided, record)
 
     def _restart(
         self,
-        name: str,
+        purpose: str,
         restart: int,
-        attack: ProjectedGradient,
+        place: int,
+        search: Search,
         goal: Callable[[Tensor], Goal],
         undecided: Callable[[], Tensor],
         record: Record,
     ) -> None:
-        batch = self.batch
         pool = undecided().nonzero().squeeze(1)
         if not len(pool):
             return
-        noise = example_noise(self.seed, name, restart, self.examples[pool], tuple(self.test.images.shape[1:]))
-        points = torch.cat(
-            [self._start(attack, pool[part], goal(pool[part]), noise[part]) for part in parts(len(pool), batch)]
-        )
+        noise = example_noise(self.seed, purpose, restart, self.examples[pool], tuple(self.test.images.shape[1:]))
+        states = [
+            self._begin(search, pool[part], goal(pool[part]), noise[part]) for part in parts(len(pool), self.batch)
+        ]
+
+        def looked_at(part: slice, logits: Tensor, inside: Tensor | None, at_end: bool) -> None:
+            counts = undecided()[pool[part]]
+            counts = counts if inside is None else counts & inside
+            record(Candidates(pool[part], logits.argmax(1), counts, place, at_end))
+
         # A CPU has nothing to synchronise with, so there decided examples leave at once.
-        compactions = range(1, attack.steps) if pool.device.type == "cpu" else compaction_steps(attack.steps)
-        for number in range(attack.steps):
-            if self.every_iterate and number in compactions:
+        compactions = range(1, search.steps) if pool.device.type == "cpu" else compaction_steps(search.steps)
+        for number in range(search.steps):
+            if self.every_iterate and number in compactions and states:
                 kept = undecided()[pool]
-                pool, noise, points = pool[kept], noise[kept], points[kept]
-            predictions = []
-            for part in parts(len(pool), batch):
+                pool, states = pool[kept], compacted(states, kept, self.batch)
+            for at, part in enumerate(parts(len(pool), self.batch)):
                 indices = pool[part]
-                points[part], logits = attack.step(
-                    self.model,
-                    points[part],
-                    self._images(indices),
-                    goal(indices),
-                    self.threat_model,
-                    noise[part],
-                    number,
+                visit = search.step(
+                    self.model, states[at], self._images(indices), goal(indices), self.threat_model, number
                 )
-                predictions.append(logits.argmax(1))
-            if self.every_iterate and predictions:
-                record(pool, torch.cat(predictions), undecided()[pool], False)
-            self.progress(number + 1, attack.steps)
+                states[at] = visit.state
+                if self.every_iterate:
+                    looked_at(part, visit.logits, visit.inside, at_end=False)
+            self.progress(number + 1, search.steps)
         with torch.no_grad():
-            for part in parts(len(pool), batch):
-                prediction = self.model(points[part]).argmax(1)
-                record(pool[part], prediction, undecided()[pool[part]], True)
+            for at, part in enumerate(parts(len(pool), self.batch)):
+                looked_at(part, self.model(states[at]["points"]), None, at_end=True)
 
     def _images(self, indices: Tensor) -> Tensor:
         return self.test.images[indices].float() / self.maximum
 
-    def _start(self, attack: ProjectedGradient, indices: Tensor, goal: Goal, noise: Tensor) -> Tensor:
+    def _begin(self, search: Search, indices: Tensor, goal: Goal, noise: Tensor) -> State:
         images = self._images(indices)
-        start = attack.starting_point(images, goal, self.threat_model, noise)
+        state = search.begin(images, goal, self.threat_model, noise)
         # Only a point inside the ball may count as a candidate. Where the end alone counts, the start need not be
         # inside, and in the code of Tao et al. 2022 it is not.
-        return self.threat_model.project(start, images) if self.every_iterate else start
+        return in_ball(state, images, self.threat_model) if self.every_iterate else state
+
+
+def compacted(states: Sequence[State], kept: Tensor, batch: int) -> list[State]:
+    """The states of the batches with only the `kept` examples (a bool for each), in batches of `batch` again."""
+    whole = {name: torch.cat([state[name] for state in states])[kept] for name in states[0]}
+    count = len(whole["points"])
+    return [{name: tensor[part] for name, tensor in whole.items()} for part in parts(count, batch)]
 
 
 def compaction_steps(steps: int) -> frozenset[int]:

@@ -31,6 +31,10 @@ class Flags:
         hyp_moved: on D⁻, the prediction at x_hyp, the label's if the mistake can be hidden and else what it is
             where the hypocritical attack (of several restarts, any) ends, differs from the clean one; False on D⁺.
         hyp_by_stability: on D⁻, only the stability attack found a candidate that is classified as the label.
+        decided_by: which of `searches` decided the example's own flag, adv on D⁺ and hyp on D⁻; -1 where none did,
+            int64.
+        moved_by: on D⁻, which of `searches` was the first to change the prediction; -1 where none did, int64.
+        searches: the names of the evaluation's searches, in turn.
     """
 
     example: np.ndarray
@@ -44,6 +48,14 @@ class Flags:
     sta: np.ndarray
     hyp_moved: np.ndarray
     hyp_by_stability: np.ndarray
+    decided_by: np.ndarray
+    moved_by: np.ndarray
+    searches: tuple[str, ...]
+
+    @property
+    def search(self) -> np.ndarray:
+        """The name of the search that decided the example's own flag, None where none did; of objects."""
+        return np.array([*self.searches, None], dtype=object)[self.decided_by]
 
 
 @dataclass(frozen=True)
@@ -144,4 +156,20 @@ def decided(flags: Flags) -> dict[str, dict[str, int]]:
             "hypocritical": int((hidden & ~by_stability).sum()),
             "stability": int(by_stability.sum()),
         },
+    }
+
+
+def searches(flags: Flags) -> dict[str, dict[str, int]]:
+    """By search, how many it decided: `adv` on D⁺, `hyp` on D⁻, and `sta` on D⁻, those that it moved first."""
+
+    def count(by: np.ndarray, subset: np.ndarray, search: int) -> int:
+        return int(((by == search) & subset).sum())
+
+    return {
+        name: {
+            "adv": count(flags.decided_by, flags.correct, search),
+            "hyp": count(flags.decided_by, ~flags.correct, search),
+            "sta": count(flags.moved_by, ~flags.correct, search),
+        }
+        for search, name in enumerate(flags.searches)
     }

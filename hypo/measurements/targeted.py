@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hypo.attacks.goal import Goal
+from hypo.attacks.goals.goal import Goal
+from hypo.attacks.goals.targeted import Targeted
 from hypo.attacks.model_state import attacked
-from hypo.attacks.targeted import Targeted
 from hypo.measurements.evaluation import Evaluation
 from hypo.measurements.finding import Curve, Finding, Point
 from hypo.measurements.measurement import Subject
-from hypo.measurements.pooled_search import PooledSearch
+from hypo.measurements.pooled_search import Candidates, PooledSearch
 from hypo.measurements.risks import Share
 from hypo.settings.precision import full_precision
 
@@ -66,7 +66,8 @@ def _attack(search: PooledSearch, evaluation: Evaluation, target: int, wanted: T
     def goal(indices: Tensor) -> Goal:
         return evaluation.climbing(Targeted(torch.full_like(indices, target)))
 
-    def record(indices: Tensor, prediction: Tensor, counts: Tensor, at_end: bool) -> None:
-        reached[indices] |= counts & (prediction == target)
+    def record(candidates: Candidates) -> None:
+        reached[candidates.indices] |= candidates.counts & (candidates.predictions == target)
 
-    search.run(f"targeted/{target}", evaluation.attack, goal, lambda: wanted & ~reached, record)
+    searches = evaluation.searches.values()
+    search.run(f"targeted/{target}", searches, goal, lambda: wanted & ~reached, record)

@@ -154,7 +154,7 @@ class RunDirectory:
         import pandas
 
         about = ("example", "label", "clean_prediction", "correct")
-        found = ("adv", "hyp", "sta", "hyp_moved", "hyp_by_stability", "margin", "lead")
+        found = ("adv", "hyp", "sta", "hyp_moved", "hyp_by_stability", "search", "margin", "lead")
         buffer = io.BytesIO()
         pandas.DataFrame({name: getattr(flags, name) for name in (*about, *found)}).to_parquet(buffer, index=False)
         self._write("examples.parquet", buffer.getbuffer())

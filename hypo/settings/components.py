@@ -24,7 +24,8 @@ def build(settings: Mapping[str, Any], key: str, default: type | None = None) ->
     """The component that `settings` describe.
 
     Args:
-        settings: the values of its fields, and in `_target_` the dotted path of its class.
+        settings: the values of its fields, and in `_target_` the dotted path of its class; without one, a field of
+            several types is of the first.
         key: where the settings stand in the config; error messages begin with it.
         default: the class when there is no `_target_`.
 
@@ -76,6 +77,10 @@ def describe(component: Any, *, identity: bool = False) -> Any:
             instance: Any = component
             described["fingerprint"] = _fingerprint(instance)
         return described
+    if isinstance(component, Mapping):
+        # Names cannot change a result, and the order can.
+        described = {name: describe(item, identity=identity) for name, item in component.items()}
+        return list(described.values()) if identity else described
     if isinstance(component, (tuple, list)):
         return [describe(item, identity=identity) for item in component]
     return component
@@ -160,6 +165,10 @@ def _convert(value: Any, hint: Any, key: str) -> Any:
         if not isinstance(value, (list, tuple)):
             raise InputError(f"{key}: takes a list such as [1, 2], got {checks.shown(value)}")
         return tuple(_convert(item, arguments[0], key) for item in value)
+    if origin is Mapping:
+        if not isinstance(value, Mapping):
+            raise InputError(f"{key}: takes a group of settings, got {checks.shown(value)}")
+        return {str(name): _convert(item, arguments[1], f"{key}.{name}") for name, item in value.items()}
     if hint is bool:
         return bool(checks.choice(key, value, (True, False)))
     if hint is float:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from hypo.architectures.normalised import Architecture
-from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attacks.targeted import Targeted
+from hypo.attacks.goals.targeted import Targeted
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData, Split
 from hypo.defenses.standard import Standard
 from hypo.runs.crafted import Crafted

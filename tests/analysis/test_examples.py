@@ -13,7 +13,7 @@ from small_models import small_experiment
 from analysis.__main__ import main
 from analysis.curves.examples import Examples, examples, figure
 from hypo.architectures.small_cnn import SmallCnn
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.digits import Digits
 from hypo.jobs.attempt import attempt
 from hypo.measurements.evaluation import Evaluation

@@ -16,7 +16,7 @@ from small_models import small_experiment, small_recipe
 from analysis.__main__ import main
 from analysis.curves.samples import Sample, Samples, figure, samples
 from hypo.architectures.small_cnn import SmallCnn
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.digits import Digits
 from hypo.defenses.none import NoDefense
 from hypo.defenses.standard import Standard

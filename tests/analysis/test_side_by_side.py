@@ -25,7 +25,7 @@ from analysis.curves.side_by_side import (
     side_by_side,
 )
 from hypo.architectures.small_cnn import SmallCnn
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.digits import Digits
 from hypo.measurements.evaluation import Evaluation
 from hypo.measurements.pictures import Example

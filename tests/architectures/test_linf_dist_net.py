@@ -12,7 +12,7 @@ from torch import nn
 from hypo.architectures.linf_dist_net import LinfDistLayer, LinfDistNet, MeanNormalisation
 from hypo.architectures.normalised import Normalised
 from hypo.attacks.model_state import attacked
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData
 from hypo.defenses.linf_dist import LinfDist
 from hypo.measurements.certificate import certified

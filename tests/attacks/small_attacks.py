@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 
 PIXELS = 12
 FGSM = ProjectedGradient(steps=1, relative_step=1, start="clean")

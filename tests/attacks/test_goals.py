@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from hypo.attacks.adversarial import Adversarial
-from hypo.attacks.goal import Goal, PerExample, lead
-from hypo.attacks.hypocritical import Hypocritical
-from hypo.attacks.stability import Stability, divergence
-from hypo.attacks.targeted import Targeted
+from hypo.attacks.goals.adversarial import Adversarial
+from hypo.attacks.goals.goal import Goal, PerExample, lead
+from hypo.attacks.goals.hypocritical import Hypocritical
+from hypo.attacks.goals.stability import Stability, divergence
+from hypo.attacks.goals.targeted import Targeted
 
 EXAMPLES, CLASSES = 8, 5
 

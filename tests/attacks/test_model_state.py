@@ -7,9 +7,9 @@ import torch
 from small_attacks import random_generator
 from small_models import batch_norm_net, goals
 
-from hypo.attacks.adversarial import Adversarial
-from hypo.attacks.goal import Goal
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.goals.adversarial import Adversarial
+from hypo.attacks.goals.goal import Goal
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.threat_models.linf import Linf
 
 

@@ -11,7 +11,7 @@ import torch
 from small_models import InDouble, goals
 from torch import Tensor, nn
 
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.threat_models.l2 import L2

@@ -12,10 +12,10 @@ from small_attacks import FGSM, PIXELS, interior_images, random_generator
 from small_models import InDouble, batch_norm_net, goals, linear_model
 from torch import Tensor, nn
 
-from hypo.attacks.adversarial import Adversarial
-from hypo.attacks.hypocritical import Hypocritical
-from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attacks.targeted import Targeted
+from hypo.attacks.goals.adversarial import Adversarial
+from hypo.attacks.goals.hypocritical import Hypocritical
+from hypo.attacks.goals.targeted import Targeted
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData
 from hypo.settings.errors import InputError
 from hypo.threat_models.l2 import L2

@@ -7,13 +7,13 @@ import torch
 from small_attacks import interior_images, random_generator
 from torch import nn
 
-from hypo.attacks.adversarial import Adversarial
-from hypo.attacks.goal import Goal, PerExample
-from hypo.attacks.hypocritical import Hypocritical
-from hypo.attacks.margin import Margin
-from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attacks.stability import Stability
-from hypo.attacks.targeted import Targeted
+from hypo.attacks.goals.adversarial import Adversarial
+from hypo.attacks.goals.goal import Goal, PerExample
+from hypo.attacks.goals.hypocritical import Hypocritical
+from hypo.attacks.goals.margin import Margin
+from hypo.attacks.goals.stability import Stability
+from hypo.attacks.goals.targeted import Targeted
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf

@@ -10,13 +10,13 @@ from small_attacks import FGSM, PIXELS, interior_images, random_generator
 from small_models import InDouble, linear_model
 from torch import Tensor, nn
 
-from hypo.attacks.adversarial import Adversarial
-from hypo.attacks.goal import PerExample
-from hypo.attacks.hypocritical import Hypocritical
+from hypo.attacks.goals.adversarial import Adversarial
+from hypo.attacks.goals.goal import PerExample
+from hypo.attacks.goals.hypocritical import Hypocritical
+from hypo.attacks.goals.stability import Stability
+from hypo.attacks.goals.targeted import Targeted
 from hypo.attacks.model_state import attacked
-from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attacks.stability import Stability
-from hypo.attacks.targeted import Targeted
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf

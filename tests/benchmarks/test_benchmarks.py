@@ -15,7 +15,7 @@ from benchmarks.checkpoints import settings
 from benchmarks.evaluation import Found
 from benchmarks.measuring import alternate, ratio
 from benchmarks.passes import counting
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 
 # foolbox 3.3.4 imports from scipy's deprecated namespaces.
 pytestmark = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")

@@ -27,7 +27,7 @@ from parquet_files import small_data_set
 from PIL import Image
 from typed_command import typed
 
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.command_line import plugins, resolvers
 from hypo.command_line.explain import KEYS, SET_THROUGH, explain, is_understood
 from hypo.settings.components import build

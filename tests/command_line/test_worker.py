@@ -19,7 +19,7 @@ from small_jobs import job as small_job
 from small_models import small_experiment, small_recipe
 
 from hypo.architectures.mlp import Mlp
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.digits import Digits
 from hypo.jobs.job import Job
 from hypo.measurements.evaluation import Evaluation

@@ -12,9 +12,9 @@ from small_models import batch_norm_net, goals
 from torch import Tensor, nn
 
 import hypo.defenses
-from hypo.attacks.goal import Goal
-from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attacks.stability import Stability
+from hypo.attacks.goals.goal import Goal
+from hypo.attacks.goals.stability import Stability
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData
 from hypo.defenses.defense import Defense, Loss
 from hypo.defenses.pgd_at import PgdAt

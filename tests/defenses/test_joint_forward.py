@@ -9,10 +9,10 @@ import torch
 from small_models import batch_norm_net
 from torch import Tensor, nn
 
-from hypo.attacks.goal import Goal
-from hypo.attacks.hypocritical import Hypocritical
-from hypo.attacks.projected_gradient import ProjectedGradient
-from hypo.attacks.stability import Stability
+from hypo.attacks.goals.goal import Goal
+from hypo.attacks.goals.hypocritical import Hypocritical
+from hypo.attacks.goals.stability import Stability
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.defenses.defense import Loss
 from hypo.defenses.thrm import Thrm
 from hypo.defenses.trades import Trades

@@ -16,7 +16,7 @@ from small_jobs import THRM, Silent, job
 from small_models import ConvolutionBatchNorm, Stripes, small_experiment
 
 from hypo.architectures.small_cnn import SmallCnn
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.digits import Digits
 from hypo.jobs.attempt import attempt
 from hypo.measurements.evaluation import Evaluation

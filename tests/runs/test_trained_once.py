@@ -13,7 +13,7 @@ from small_jobs import THRM, Silent, job
 from small_models import Stripes, small_experiment, small_poisoning, small_recipe
 
 from hypo.architectures.mlp import Mlp
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.defenses.none import NoDefense
 from hypo.defenses.standard import Standard
 from hypo.jobs import experiment as experiment_module

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from small_models import small_experiment
 
 import hypo.settings.identity
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.mnist import Mnist
 from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm

@@ -14,7 +14,7 @@ import yaml
 
 import hypo
 from hypo.architectures.lenet import Lenet
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
 from hypo.measurements.evaluation import Evaluation
@@ -227,7 +227,7 @@ def test_a_setting_that_came_later_leaves_the_ids_from_before_it_as_they_are() -
 def test_nested_components_are_described_with_every_default() -> None:
     described = describe(Thrm(1.0, ProjectedGradient()))
     assert described["attack"] == {
-        "_target_": "hypo.attacks.projected_gradient.ProjectedGradient",
+        "_target_": "hypo.attacks.searches.projected_gradient.ProjectedGradient",
         "steps": 20,
         "relative_step": 0.25,
         "restarts": 1,

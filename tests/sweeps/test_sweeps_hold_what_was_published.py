@@ -13,7 +13,7 @@ import pytest
 from named_sweeps import ALL, PAPER, header, jobs, wanted
 
 import analysis
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.jobs.job import Job
 from hypo.settings import checks
 from hypo.settings.identity import training_id, trains

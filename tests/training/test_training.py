@@ -10,7 +10,7 @@ from small_models import ConvolutionBatchNorm, Exploding, Stripes, small_experim
 from torch import Tensor, nn
 
 from hypo.architectures.mlp import Mlp
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData, Split
 from hypo.defenses.defense import Defense, Loss
 from hypo.defenses.pgd_at import PgdAt

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from typed_command import Typed, typed
 
-from hypo.attacks.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.command_line.console import Lines
 from hypo.datasets.digits import Digits
 from hypo.datasets.images import ImageData, Split

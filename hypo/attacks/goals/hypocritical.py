@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn import functional as F
 
-from hypo.attacks.goal import lead
+from hypo.attacks.goals.goal import lead
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from hypo.attacks.goal import Goal
+from hypo.attacks.goals.goal import Goal
 
 
 @dataclass(frozen=True)
