@@ -57,6 +57,11 @@ class Flags:
         """The name of the search that decided the example's own flag, None where none did; of objects."""
         return np.array([*self.searches, None], dtype=object)[self.decided_by]
 
+    @property
+    def sta_search(self) -> np.ndarray:
+        """The name of the search that first changed a mistake's prediction, None where none did; of objects."""
+        return np.array([*self.searches, None], dtype=object)[self.moved_by]
+
 
 @dataclass(frozen=True)
 class Share:

@@ -154,7 +154,7 @@ class RunDirectory:
         import pandas
 
         about = ("example", "label", "clean_prediction", "correct")
-        found = ("adv", "hyp", "sta", "hyp_moved", "hyp_by_stability", "search", "margin", "lead")
+        found = ("adv", "hyp", "sta", "hyp_moved", "hyp_by_stability", "search", "sta_search", "margin", "lead")
         buffer = io.BytesIO()
         pandas.DataFrame({name: getattr(flags, name) for name in (*about, *found)}).to_parquet(buffer, index=False)
         self._write("examples.parquet", buffer.getbuffer())
@@ -206,9 +206,8 @@ class RunDirectory:
                 "move it away and repeat the command to evaluate again"
             ) from None
         _check_schema(path, result)
-        if lacking := [
-            entry for entry in ("run_id", "n", "D", "counts", "intervals", "findings") if entry not in result
-        ]:
+        entries = ("run_id", "n", "D", "counts", "intervals", "findings")
+        if lacking := [entry for entry in entries if entry not in result]:
             raise InputError(
                 f"{path}: the result has no {', '.join(lacking)}; "
                 "move it away and repeat the command to evaluate again"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -64,10 +63,14 @@ def load_flags(path: str | Path) -> Flags:
     """
     import pandas
 
+    searches = ("attack", *RunDirectory(Path(path)).config()["evaluation"]["then"])
+    numbers = {name: number for number, name in enumerate(searches)}
     file = Path(path) / "examples.parquet"
     try:
         examples = pandas.read_parquet(file)
-        return Flags(**{field.name: np.array(examples[field.name]) for field in fields(Flags)})
-    except (OSError, ValueError, KeyError) as error:
+        stored = {name: np.array(examples[name]) for name in set(examples) - {"search", "sta_search"}}
+        by = (examples[name].map(numbers).fillna(-1).to_numpy(np.int64) for name in ("search", "sta_search"))
+        return Flags(**stored, decided_by=next(by), moved_by=next(by), searches=searches)  # type: ignore[arg-type]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{file}: cannot be read ({reason}); move result.json away to evaluate again") from None
