@@ -32,7 +32,8 @@ def job(outputs: Path, experiment: Experiment | None = None, dataset: str = "str
     experiment = experiment or small_experiment(THRM)
     config: dict[str, Any] = {group: {"name": group, **describe(getattr(experiment, group))} for group in GROUPS}
     config["dataset"]["name"] = dataset
-    values = {"lambda": 3, "epsilon": 0.05, "seed": experiment.seed}
+    measurement = {name: describe(each) for name, each in experiment.measurements.items()}
+    values = {"measurement": measurement, "lambda": 3, "epsilon": 0.05, "seed": experiment.seed}
     tracking = Tracking("disabled")
     created = Job(
         experiment=experiment,

@@ -140,6 +140,7 @@ def test_a_network_without_another_gradient_is_one_run_whatever_is_asked_of_atta
 
 def test_the_crafting_run_is_the_standard_one_whatever_is_asked_of_the_mistakes() -> None:
     (needed,), (also,) = (
-        job("training_data=poisoning", f"evaluation={name}").prerequisites for name in ("targeted", "pgd20")
+        job("training_data=poisoning", f"measurement={some}").prerequisites
+        for some in ("[targeted]", "[pictures]")
     )
     assert needed.run_id == also.run_id == job("defense=standard").run_id

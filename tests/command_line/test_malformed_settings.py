@@ -42,7 +42,13 @@ VALUES = (
 
 CHOICES = (
     [],
-    ["dataset=cifar10", "training_data=poisoning", "defense=pgd_at", "evaluation=targeted", "tracking=disabled"],
+    [
+        "dataset=cifar10",
+        "training_data=poisoning",
+        "defense=pgd_at",
+        "measurement=[targeted,pictures]",
+        "tracking=disabled",
+    ],
     ["recipe=linf_dist_net", "arch=linf_dist_net", "defense=linf_dist", "evaluation=fgsm", "threat_model=l2"],
     ["dataset=image_folder", "arch=small_cnn", "defense=trades", "tracking=online"],
     ["dataset=parquet", "arch=lenet", "training_data=noise", "defense=standard", "evaluation=cw100"],

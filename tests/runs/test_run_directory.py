@@ -11,7 +11,6 @@ import pandas
 import pytest
 import torch
 import yaml
-from hypo.measurements.findings import Findings
 from small_jobs import THRM, Silent, job
 from small_models import ConvolutionBatchNorm, Stripes, small_experiment
 
@@ -20,6 +19,7 @@ from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.digits import Digits
 from hypo.jobs.attempt import attempt
 from hypo.measurements.evaluation import Evaluation
+from hypo.measurements.finding import Core
 from hypo.measurements.risks import Share
 from hypo.runs.directory import RunDirectory
 from hypo.runs.loading import load_model, load_test_data
@@ -244,7 +244,7 @@ def test_an_output_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None
 
 
 def test_a_result_holds_null_where_there_is_nothing_to_say(directory: RunDirectory) -> None:
-    directory.save_result("id", Findings({"D": Share(4, 4), "R_hyp_minus": Share(0, 0)}), keep_checkpoint=False)
+    directory.save_result("id", Core({"D": Share(4, 4), "R_hyp_minus": Share(0, 0)}), keep_checkpoint=False)
     result = directory.result()
     assert result is not None
     assert result["R_hyp_minus"] is None
