@@ -12,6 +12,7 @@ _PGD = {
     "evaluation.attack.relative_step": 0.25,
     "evaluation.attack.restarts": 1,
     "evaluation.objective": "cross_entropy",
+    "evaluation.then": [],
 }
 _ATTACKS: Mapping[str, Mapping[str, Any]] = {
     "pgd-20": {**_PGD, "evaluation.attack.steps": 20},
@@ -29,7 +30,8 @@ _STEPS = "evaluation.attack.steps"
 
 def is_of_the_attack(key: str) -> bool:
     """Whether the single setting `key` says what the attack does, so that the columns of a row differ in it."""
-    return key.startswith("evaluation.attack.") or key in (
+    return key.startswith(("evaluation.attack.", "evaluation.then.")) or key in (
+        "evaluation.then",
         "evaluation.objective",
         "evaluation.success",
         "evaluation.surrogate",

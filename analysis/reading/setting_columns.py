@@ -15,10 +15,11 @@ from hypo.settings.identity import short_hash
 _NO_SETTING = {"root", "cache", "download", "name", "device", "output_dir", "tracking", "run_id", "command"}
 _NO_SINGLE_SETTING = {"evaluation.batch", "defense.lambda_", "threat_model.epsilon"}  # λ, ε: own columns
 
+_IN_TURN = {"evaluation.then"}  # groups of components by name, which are a setting too: which there are, in order
 
 _IMPLIED: Mapping[str, Mapping[str, Any]] = {
     "Recipe": {"last_batch": "drop"},
-    "Evaluation": {"surrogate": True},
+    "Evaluation": {"surrogate": True, "then": {}},
     "Resnet18": {"initialisation": "torchvision"},
     "Vgg16": {"initialisation": "torchvision"},
     "WideResnet": {"initialisation": "torchvision"},
@@ -67,6 +68,8 @@ def _complete(group: dict[str, Any]) -> dict[str, Any]:
 def _leaves(prefix: str, value: object) -> Iterator[tuple[str, object]]:
     """Every single setting under `value`, by its dotted path; a list is one setting, as JSON text."""
     if isinstance(value, dict):
+        if prefix in _IN_TURN:
+            yield prefix, one_line(json.dumps(list(value)))
         for key, inner in value.items():
             if key not in _NO_SETTING:
                 yield from _leaves(f"{prefix}.{one_line(key)}", inner)

@@ -8,6 +8,7 @@ import re
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
+from hypo.command_line.options import LISTS
 from hypo.settings.errors import InputError
 from hypo.settings.identity import GROUPS
 
@@ -26,7 +27,12 @@ KEYS = (
 )
 """What can be set at the top."""
 
-SET_THROUGH = {"defense.attack": "training_attack", "training_data.crafter": "crafter", "crafter.arch": "arch"}
+SET_THROUGH = {
+    "defense.attack": "training_attack",
+    "training_data.crafter": "crafter",
+    "crafter.arch": "arch",
+    "search": "evaluation.then",
+}
 """Groups of settings that stand in another place, and where; the last where both are the same."""
 
 
@@ -80,14 +86,15 @@ def _takes(key: str, error: BaseException) -> str:
     while beside is not None and getattr(beside, "parent_node", None) is None:
         beside = beside.__cause__
     known = [str(name) for name in getattr(beside, "parent_node", None) or () if name != "_target_"]
-    group, _, name = key.rpartition(".")
-    if group and known:
+    group = key.rpartition(".")[0]
+    if group and known and getattr(beside, "full_key", None) == key:
         return f"{group} takes {', '.join(known)}"
-    if group in SET_THROUGH:
-        return f"set {SET_THROUGH[group]}.{name} instead"
+    for place, other in SET_THROUGH.items():
+        if key.startswith(f"{place}."):
+            return f"set {other}{key.removeprefix(place)} instead"
     return "python -m hypo.run --cfg job lists them"
 
 
 def _meant(key: str) -> str:
-    close = [] if "." in key else difflib.get_close_matches(key, KEYS, n=1)
+    close = [] if "." in key else difflib.get_close_matches(key, (*KEYS, *LISTS), n=1)
     return f" (did you mean {close[0]}?)" if close else ""

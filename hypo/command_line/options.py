@@ -1,4 +1,4 @@
-"""What is chosen for a config group: one option, by its name."""
+"""What is chosen for a config group: one option, by its name, or a list of them."""
 
 from __future__ import annotations
 

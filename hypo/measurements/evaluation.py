@@ -84,7 +84,10 @@ class Evaluation:
 
 @dataclass
 class _Verdicts:
-    """The flags of all examples while they are being decided, on the device; see `Flags`."""
+    """The flags of all examples while they are being decided, on the device; see `Flags`.
+
+    `decided_by` and `moved_by` are places of searches, and -1 where there is none.
+    """
 
     labels: Tensor
     clean: Tensor

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from small_attacks import random_generator
 from small_models import batch_norm_net, goals
+from torch import Tensor
 
 from hypo.attacks.goals.adversarial import Adversarial
 from hypo.attacks.goals.goal import Goal
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.search import best
 from hypo.threat_models.linf import Linf
 
 
-@pytest.mark.parametrize("search", ["last", "best"])
+@pytest.mark.parametrize("search", [ProjectedGradient.last, best])
 @pytest.mark.parametrize("goal_name", ["adversarial", "hypocritical"])
-def test_the_model_is_left_as_it_was_found(search: str, goal_name: str) -> None:
+def test_the_model_is_left_as_it_was_found(search: Callable[..., Tensor], goal_name: str) -> None:
     model = batch_norm_net()
     model.train()
     model[1].eval()  # someone fixed the batch-norm statistics
@@ -25,7 +29,7 @@ def test_the_model_is_left_as_it_was_found(search: str, goal_name: str) -> None:
     images = torch.rand(6, 1, 8, 8, generator=random_generator())
     goal: Goal = goals(torch.arange(6) % 4)[goal_name]
     attack = ProjectedGradient(steps=2)
-    getattr(attack, search)(model, images, goal, Linf(0.1), random_generator())
+    search(attack, model, images, goal, Linf(0.1), random_generator())
     assert [module.training for module in model] == [True, False, True, True, True, True]
     assert [name for name, p in model.named_parameters() if not p.requires_grad] == ["0.bias"]
     assert [name for name, p in model.named_parameters() if p.grad is not None] == ["5.weight"]
@@ -38,7 +42,9 @@ def test_the_attack_sees_the_model_in_eval_mode() -> None:
     images = torch.rand(6, 1, 8, 8, generator=random_generator())
     model, attack = batch_norm_net(), ProjectedGradient(steps=3)
     goal = Adversarial(torch.arange(6) % 4)
-    found = [attack.best(model.train(mode), images, goal, Linf(0.1), random_generator()) for mode in (True, False)]
+    found = [
+        best(attack, model.train(mode), images, goal, Linf(0.1), random_generator()) for mode in (True, False)
+    ]
     assert torch.equal(*found)
 
 

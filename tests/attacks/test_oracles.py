@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
@@ -12,6 +13,7 @@ from small_models import InDouble, goals
 from torch import Tensor, nn
 
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.search import best
 from hypo.datasets.images import ImageData
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.threat_models.l2 import L2
@@ -57,12 +59,18 @@ def examples(digits: ImageData) -> tuple[Tensor, Tensor]:
     return digits.test.images[:EXAMPLES].float().contiguous() / digits.maximum, digits.test.labels[:EXAMPLES]
 
 
-def ours(model: nn.Module, examples: tuple[Tensor, Tensor], kind: type, goal_name: str, search: str) -> Tensor:
+def ours(
+    model: nn.Module,
+    examples: tuple[Tensor, Tensor],
+    kind: type,
+    goal_name: str,
+    search: Callable[..., Tensor] = ProjectedGradient.last,
+) -> Tensor:
     """The same budget, from the clean image."""
     attack = ProjectedGradient(steps=STEPS, relative_step=RELATIVE_STEP, start="clean")
     images, labels = examples
     goal = goals(labels)[goal_name]
-    return getattr(attack, search)(model, images, goal, kind(EPSILON[kind]), torch.Generator())
+    return search(attack, model, images, goal, kind(EPSILON[kind]), torch.Generator())
 
 
 def foolbox_pgd(
@@ -113,7 +121,7 @@ def correct(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
 def test_the_last_iterate_is_the_oracles_pixel_for_pixel(oracle, model, examples, kind, goal_name) -> None:
     """From the clean image nothing is random: same gradient, same step, same projection, same order."""
     expected = oracle(model, examples, kind, goal_name, random_start=False)
-    found = ours(model, examples, kind, goal_name, "last")
+    found = ours(model, examples, kind, goal_name)
     torch.testing.assert_close(found, expected, rtol=0, atol=PIXEL_TOLERANCE)
     moved = kind(1).distance(found, examples[0])
     assert (moved > 0.5 * EPSILON[kind]).float().mean() > 0.9  # else standing still would do as well
@@ -123,10 +131,10 @@ def test_success_on_the_same_path_is_the_oracles(oracle, model, examples, kind, 
     images, labels = examples
     wanted = goal_name == "hypocritical"
     theirs = correct(model, oracle(model, examples, kind, goal_name, random_start=False), labels) == wanted
-    last = correct(model, ours(model, examples, kind, goal_name, "last"), labels) == wanted
-    best = correct(model, ours(model, examples, kind, goal_name, "best"), labels) == wanted
+    last = correct(model, ours(model, examples, kind, goal_name), labels) == wanted
+    found = correct(model, ours(model, examples, kind, goal_name, best), labels) == wanted
     assert torch.equal(last, theirs)
-    assert (best | ~theirs).all()  # we count every point on the way, they the last one
+    assert (found | ~theirs).all()  # we count every point on the way, they the last one
     clean = correct(model, images, labels) == wanted
     assert theirs.sum() > clean.sum()  # else the comparison says nothing
 

@@ -1,8 +1,9 @@
-"""The one search: what it finds on models whose best point is known, and what holds for every model."""
+"""Projected gradient: what it finds on models whose best point is known, and what holds for every model."""
 
 from __future__ import annotations
 
 import copy
+from functools import partial
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from hypo.attacks.goals.adversarial import Adversarial
 from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.attacks.goals.targeted import Targeted
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.search import best
 from hypo.datasets.images import ImageData
 from hypo.settings.errors import InputError
 from hypo.threat_models.l2 import L2
@@ -51,7 +53,7 @@ def test_the_best_margin_of_a_linear_model_is_reached(kind: type, seed: int, eps
     model, w, margin = two_classes(random, images)
     goal = goals(torch.zeros(len(images), dtype=torch.long))[name]
     clean = -margin if name == "adversarial" else margin
-    perturbed = THOROUGH.best(model, images, goal, kind(epsilon), random)
+    perturbed = best(THOROUGH, model, images, goal, kind(epsilon), random)
     torch.testing.assert_close(
         goal.margin(model(perturbed)), clean + epsilon * dual_norm(kind, w), rtol=1e-4, atol=1e-5
     )
@@ -82,9 +84,9 @@ def test_the_best_margin_with_many_classes_is_reached(kind: type, seed: int, cla
     targets = torch.full((len(images),), 2)
     others = bias[torch.arange(classes) != 2].max()
     clean = images.flatten(1) @ weight[2] + bias[2] - others
-    perturbed = THOROUGH.best(model, images, Targeted(targets), kind(0.1), random)
-    best = clean + 0.1 * dual_norm(kind, weight[2])
-    torch.testing.assert_close(Targeted(targets).margin(model(perturbed)), best, rtol=1e-4, atol=1e-5)
+    perturbed = best(THOROUGH, model, images, Targeted(targets), kind(0.1), random)
+    largest = clean + 0.1 * dual_norm(kind, weight[2])
+    torch.testing.assert_close(Targeted(targets).margin(model(perturbed)), largest, rtol=1e-4, atol=1e-5)
 
 
 @given(threat_kinds, seeds)
@@ -99,10 +101,10 @@ def test_success_comes_exactly_when_epsilon_exceeds_the_distance_of_the_boundary
     distance = bias.item()
     labels = torch.zeros(1, dtype=torch.long)
     for epsilon, succeeds in [(0.98 * distance, False), (1.02 * distance, True)]:
-        perturbed = THOROUGH.best(model, images, Adversarial(labels), kind(epsilon), random_generator(seed))
+        perturbed = best(THOROUGH, model, images, Adversarial(labels), kind(epsilon), random_generator(seed))
         assert (model(perturbed).argmax(1) != labels).item() is succeeds
         # The false friend's task is the mirror image.
-        friendly = THOROUGH.best(model, images, Hypocritical(1 - labels), kind(epsilon), random_generator(seed))
+        friendly = best(THOROUGH, model, images, Hypocritical(1 - labels), kind(epsilon), random_generator(seed))
         assert (model(friendly).argmax(1) == 1 - labels).item() is succeeds
 
 
@@ -115,7 +117,7 @@ def test_results_lie_in_the_ball_and_in_the_image_range(kind: type, start: str, 
     labels = torch.randint(4, (5,), generator=random)
     attack = ProjectedGradient(steps=3, start=start, restarts=2)  # type: ignore[arg-type]
     model, threat_model = batch_norm_net(), kind(epsilon)
-    for search in (attack.last, attack.best):
+    for search in (attack.last, partial(best, attack)):
         perturbed = search(model, images, Hypocritical(labels), threat_model, random)
         assert threat_model.distance(perturbed, images).max() <= epsilon + 1e-6
         assert perturbed.min() >= 0
@@ -142,10 +144,10 @@ def test_best_is_never_worse_than_clean_start_end_or_fewer_restarts(
     def attack(restarts: int) -> ProjectedGradient:
         return ProjectedGradient(steps=3, restarts=restarts, start=start)  # type: ignore[arg-type]
 
-    one = attack(1).best(model, images, goal, threat_model, random_generator())
-    three = attack(3).best(model, images, goal, threat_model, random_generator())
+    one = best(attack(1), model, images, goal, threat_model, random_generator())
+    three = best(attack(3), model, images, goal, threat_model, random_generator())
     noise = torch.randn(images.shape, generator=random_generator())
-    began = threat_model.project(attack(1).starting_point(images, goal, threat_model, noise), images)
+    began = threat_model.project(attack(1).begin(images, goal, threat_model, noise)["points"], images)
     assert (margin(one) >= margin(images)).all()
     assert (margin(one) >= margin(began)).all()
     assert (margin(three) >= margin(one)).all()
@@ -164,10 +166,10 @@ def test_restarts_start_again_from_the_images(digits: ImageData, digits_mlp: nn.
     threat_model, goal = kind(0.1), Adversarial(labels)
     single = ProjectedGradient(steps=4)
     random = random_generator()
-    searches = [single.best(digits_mlp, images, goal, threat_model, random) for _ in range(2)]
+    searches = [best(single, digits_mlp, images, goal, threat_model, random) for _ in range(2)]
     margins = torch.stack([goal.margin(digits_mlp(points)) for points in searches])
     expected = torch.stack(searches)[margins.argmax(0), torch.arange(40)]
-    both = ProjectedGradient(steps=4, restarts=2).best(digits_mlp, images, goal, threat_model, random_generator())
+    both = best(ProjectedGradient(steps=4, restarts=2), digits_mlp, images, goal, threat_model, random_generator())
     assert torch.equal(both, expected)
 
 
@@ -175,7 +177,7 @@ def test_targeted_at_the_label_is_the_hypocritical_attack(digits: ImageData, dig
     images, labels = digits.test.images[:50].float() / 16, digits.test.labels[:50]
     attack = ProjectedGradient(steps=5)
     found = [
-        attack.best(digits_mlp, images, goal, Linf(0.1), random_generator())
+        best(attack, digits_mlp, images, goal, Linf(0.1), random_generator())
         for goal in (Targeted(labels), Hypocritical(labels))
     ]
     assert torch.equal(*found)

@@ -14,6 +14,7 @@ from hypo.attacks.goals.margin import Margin
 from hypo.attacks.goals.stability import Stability
 from hypo.attacks.goals.targeted import Targeted
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.search import best
 from hypo.datasets.images import ImageData
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
@@ -28,7 +29,7 @@ def test_starting_points(threat_model: ThreatModel) -> None:
 
     def started(name: str, goal: Goal) -> torch.Tensor:
         attack = ProjectedGradient(start=name)  # type: ignore[arg-type]
-        return attack.starting_point(images, goal, threat_model, noise)
+        return attack.begin(images, goal, threat_model, noise)["points"]
 
     start = {name: started(name, Adversarial(labels)) for name in ("clean", "gaussian", "uniform")}
     assert torch.equal(start["clean"], images)
@@ -58,7 +59,7 @@ def test_the_gaussian_start_is_an_image() -> None:
     labels = torch.zeros(len(images), dtype=torch.long)
     for name in ("gaussian", "authors_code"):
         attack = ProjectedGradient(start=name)  # type: ignore[arg-type]
-        start = attack.starting_point(images, Hypocritical(labels), Linf(0.1), noise)
+        start = attack.begin(images, Hypocritical(labels), Linf(0.1), noise)["points"]
         assert torch.equal(start, (images + 0.01 * noise).clamp(0, 1))
         assert 0.3 < float((start == images).float().mean()) < 0.7  # half of the noise led out of [0, 1]
 
@@ -67,6 +68,6 @@ def test_stability_from_the_clean_image_leaves_it(digits: ImageData, digits_mlp:
     images = digits.test.images[:100].float() / 16
     goal = Stability(digits_mlp(images).detach())
     attack = ProjectedGradient(start="clean")
-    perturbed = attack.best(digits_mlp, images, goal, Linf(0.1), random_generator())
+    perturbed = best(attack, digits_mlp, images, goal, Linf(0.1), random_generator())
     moved = digits_mlp(perturbed).argmax(1) != digits_mlp(images).argmax(1)
     assert moved.float().mean() > 0.2

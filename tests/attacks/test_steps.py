@@ -29,10 +29,9 @@ def test_steps_have_the_length_that_was_asked_for() -> None:
     noise = torch.zeros_like(images)
     for threat_model in (Linf(0.1), L2(0.1)):
         with attacked(model):
-            moved, _ = ProjectedGradient(relative_step=0.25).step(
-                model, images, images, goal, threat_model, noise, 0
-            )
-        distance = threat_model.distance(moved, images)
+            state = {"points": images, "noise": noise}
+            visit = ProjectedGradient(relative_step=0.25).step(model, state, images, goal, threat_model, 0)
+        distance = threat_model.distance(visit.state["points"], images)
         torch.testing.assert_close(distance, torch.full((len(images),), 0.025))
 
 
@@ -49,10 +48,10 @@ def test_steps_do_not_depend_on_the_batch(
 
     def search(part: slice) -> Tensor:
         goal = PerExample(labels[part] > 4, Adversarial(labels[part]), Hypocritical(labels[part]))
-        points = attack.starting_point(images[part], goal, threat_model, noise[part])
+        state = attack.begin(images[part], goal, threat_model, noise[part])
         for number in range(5):
-            points, _ = attack.step(model, points, images[part], goal, threat_model, noise[part], number)
-        return points
+            state = attack.step(model, state, images[part], goal, threat_model, number).state
+        return state["points"]
 
     with attacked(model):
         together = search(slice(50))
@@ -83,14 +82,15 @@ def test_saturated_examples_keep_moving(kind: type, start: str) -> None:
     threat_model = kind(0.05)
     noise = torch.randn(images.shape, generator=random_generator(2))
     attack = ProjectedGradient(start=start)  # type: ignore[arg-type]
-    points = attack.starting_point(images, goal, threat_model, noise)
+    state = attack.begin(images, goal, threat_model, noise)
     with attacked(model):
         for number in range(6):
-            moved, logits = attack.step(model, points, images, goal, threat_model, noise, number)
-            assert (goal.margin(logits) < -104).all()
+            visit = attack.step(model, state, images, goal, threat_model, number)
+            moved = visit.state["points"]
+            assert (goal.margin(visit.logits) < -104).all()
             assert torch.isfinite(moved).all()
-            assert (threat_model.distance(moved, points) > 1e-4).all()
-            points = moved
+            assert (threat_model.distance(moved, state["points"]) > 1e-4).all()
+            state = visit.state
     again = attack.last(model, images, goal, threat_model, random_generator(3))
     assert torch.equal(again, attack.last(model, images, goal, threat_model, random_generator(3)))
 
@@ -105,7 +105,8 @@ def test_only_the_stalled_example_of_a_batch_moves_at_random() -> None:
     noise = torch.randn(images.shape, generator=random_generator(2))
     attack = ProjectedGradient(start="clean", relative_step=1)
     with attacked(model):
-        moved, _ = attack.step(model, images, images, goal, Linf(0.01), noise, 0)
+        state = attack.begin(images, goal, Linf(0.01), noise)
+        moved = attack.step(model, state, images, goal, Linf(0.01), 0).state["points"]
     # From x itself the divergence from p(x) has gradient 0, at its minimum.
     torch.testing.assert_close(moved[0], images[0] + 0.01 * noise[0].flatten().roll(1).view(1, 3, 4).sign())
     toward = (weight[0] - weight[1]).view(1, 3, 4).sign()

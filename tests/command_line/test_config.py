@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from composing import CONF, job
 from parquet_files import small_data_set
 
+from hypo.attacks.searches.random_points import RandomPoints
+from hypo.jobs.job import from_record
 from hypo.settings.components import build, describe
 from hypo.settings.errors import InputError
-from hypo.settings.identity import GROUPS
+from hypo.settings.identity import GROUPS, training_id
 
 OPTIONS = sorted(
     f"{group}={path.stem}" for group in (*GROUPS, "tracking") for path in (CONF / group).glob("*.yaml")
@@ -108,6 +111,25 @@ def test_a_fingerprint_is_part_of_a_run() -> None:
 
 def test_the_command_repeats_the_job() -> None:
     assert job("defense=trades", "lambda=1").command == "python -m hypo.run defense=trades lambda=1"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "search").glob("*.yaml")))
+def test_every_search_can_follow_another(name: str) -> None:
+    made = job(f"search=[{name}]")
+    searches = made.experiment.evaluation.searches
+    assert list(searches) == ["attack", name]
+    assert made.config["evaluation"]["then"] == {name: describe(searches[name])}
+    assert made.command == f"python -m hypo.run 'search=[{name}]'"
+    assert made.run_id != job().run_id == job("search=[]").run_id
+    assert (made.name, training_id(made.experiment)) == (job().name, training_id(job().experiment))
+    again = from_record(json.loads(json.dumps(made.record)), made.runs)
+    assert (again.run_id, again.experiment) == (made.run_id, made.experiment)
+
+
+def test_a_further_search_is_set_where_it_stands() -> None:
+    made = job("search=[random]", "evaluation.then.random.steps=7", "evaluation=fgsm")
+    assert made.experiment.evaluation.then == {"random": RandomPoints(7)}
+    assert made.experiment.evaluation.attack.steps == 1
 
 
 def test_names_are_safe_as_file_names() -> None:

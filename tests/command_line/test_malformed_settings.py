@@ -30,6 +30,7 @@ from typed_command import typed
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.command_line import plugins, resolvers
 from hypo.command_line.explain import KEYS, SET_THROUGH, explain, is_understood
+from hypo.command_line.options import LISTS
 from hypo.settings.components import build
 from hypo.settings.device import resolve
 
@@ -51,7 +52,14 @@ CHOICES = (
     ],
     ["recipe=linf_dist_net", "arch=linf_dist_net", "defense=linf_dist", "evaluation=fgsm", "threat_model=l2"],
     ["dataset=image_folder", "arch=small_cnn", "defense=trades", "tracking=online"],
-    ["dataset=parquet", "arch=lenet", "training_data=noise", "defense=standard", "evaluation=cw100"],
+    [
+        "dataset=parquet",
+        "arch=lenet",
+        "training_data=noise",
+        "defense=standard",
+        "evaluation=cw100",
+        "search=[random]",
+    ],
     ["dataset=tiny_imagenet", "arch=wide_resnet", "training_data=mislabeling", "recipe=svhn"],
 )
 """Between them every group with several of its options."""
@@ -144,8 +152,13 @@ def type_of(key: str, config: Mapping[str, Any]) -> Any:
     for name in names:
         if name == "_target_":
             return dict
-        hint = get_type_hints(type(component))[name]
-        component = getattr(component, name)
+        if isinstance(component, Mapping):
+            hint, component = dict, component[name]
+        else:
+            hint = get_type_hints(type(component))[name]
+            component = getattr(component, name)
+    if isinstance(component, Mapping):
+        return dict
     return dict if is_dataclass(component) and type(None) not in get_args(hint) else hint
 
 
@@ -181,6 +194,16 @@ def test_every_setting_of_a_job_takes_what_its_type_takes(loader: Any, here: Pat
             if not any(key.startswith(f"{group}.") for group in SET_THROUGH):
                 assert must(hint) <= taken, key
     assert len(tried_before) > 100
+
+
+@pytest.mark.parametrize("group", LISTS)
+def test_what_is_chosen_of_a_list_is_a_list_of_options(loader: Any, here: Path, group: str) -> None:
+    from launchers.planning.compose import Composer
+
+    composer = Composer(loader, loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN))
+    assert tried(group, lambda typed: composer.job([typed]), (*VALUES, "[abc]", "[abc,abc]", "[${nope}]")) == {
+        "[]"
+    }
 
 
 @pytest.mark.parametrize("group", ["hydra/launcher", "hydra/sweeper", "sweeps"])
@@ -257,6 +280,7 @@ def made(loader: Any, master: Any, typed: str, kind: str = "launcher") -> Any:
 
 
 REFERENCE, OPTION = "takes a value or a reference to one", "takes the name of one option"
+SEVERAL = "takes a list of options, in brackets as in"
 
 
 @pytest.mark.parametrize(
@@ -266,6 +290,28 @@ REFERENCE, OPTION = "takes a value or a reference to one", "takes the name of on
         ("recipe.epochs=${oc.env:NOPE}", "recipe.epochs", f"{REFERENCE}, got ${{oc.env:NOPE}} ("),
         ("dataset=cifar10 defense.lambda_=${nope}", "defense.lambda_", f"{REFERENCE}, got ${{nope}} ("),
         ("tracking=[1,2]", "tracking", f"{OPTION}, got [1, 2]; several are a sweep, -m tracking=a,b"),
+        ("search=random", "search", f"{SEVERAL} search=[a,b], got 'random'; python -m hypo.run --help"),
+        ("search=null", "search", f"{SEVERAL} search=[a,b], got null; "),
+        ("search=[random,nope]", "search", "has no 'nope'; python -m hypo.run --help lists what it has"),
+        ("serch=[random]", "serch", "no such setting (did you mean search?); "),
+        (
+            "search.random.steps=3",
+            "search.random.steps",
+            "no such setting; set evaluation.then.random.steps instead",
+        ),
+        (
+            "search=[random] evaluation.then.random.tries=3",
+            "evaluation.then.random.tries",
+            "no such setting; evaluation.then.random takes steps",
+        ),
+        (
+            "+evaluation.then.attack._target_=hypo.attacks.searches.random_points.RandomPoints",
+            "evaluation.then",
+            "takes other names than attack, which is that of the first search",
+        ),
+        ("-m search=random", "search", f"{SEVERAL} search=[a,b], got 'random'; "),
+        ("-m search=random,[]", "search", f"{SEVERAL} search=[a,b], got 'random'; "),
+        ("-m search=[],[nope]", "search", "has no 'nope'; python -m hypo.run --help lists what it has"),
         ("recipe=null", "recipe", f"{OPTION}, got null; python -m hypo.run --help"),
         ("hydra/launcher=[1,2]", "hydra/launcher", f"{OPTION}, got [1, 2]; python -m hypo.run --help"),
         ("hydra/sweeper=null", "hydra/sweeper", f"{OPTION}, got null; "),

@@ -51,12 +51,17 @@ def test_a_run_prints_its_table_and_leaves_its_files(run, tmp_path: Path) -> Non
     examples = pandas.read_parquet(path / "examples.parquet")
     assert list(examples) == [
         *("example", "label", "clean_prediction", "correct", "adv", "hyp", "sta"),
-        *("hyp_moved", "hyp_by_stability", "margin", "lead"),
+        *("hyp_moved", "hyp_by_stability", "search", "sta_search", "margin", "lead"),
     ]
     mistakes = examples[~examples["correct"]]
     assert result["R_hyp_bar_minus"] == mistakes["hyp_moved"].mean()
     assert result["decided"]["hyp"]["stability"] == mistakes["hyp_by_stability"].sum()
     assert sum(result["decided"]["hyp"].values()) == examples["hyp"].sum()
+    reached = examples["adv"].where(examples["correct"], examples["hyp"])
+    assert (examples["search"][reached] == "attack").all()
+    assert examples["search"][~reached].isna().all()
+    counts = {"adv": examples["adv"][examples["correct"]], "hyp": mistakes["hyp"], "sta": mistakes["sta"]}
+    assert result["searches"] == {"attack": {flag: found.sum() for flag, found in counts.items()}}
     assert result["D"] == examples["correct"].mean()
     assert result["A"] == (~examples["adv"]).mean()
     assert result["F"] == examples["hyp"].mean()

@@ -99,7 +99,7 @@ def test_a_finished_run_has_everything(uninterrupted: RunDirectory) -> None:
     examples = pandas.read_parquet(uninterrupted.path / "examples.parquet")
     assert list(examples) == [
         "example", "label", "clean_prediction", "correct", "adv", "hyp", "sta", "hyp_moved", "hyp_by_stability",
-        "margin", "lead",
+        "search", "sta_search", "margin", "lead",
     ]  # fmt: skip
     assert result["D"] == examples.correct.mean()
     assert result["A"] == pytest.approx(1 - examples.adv.mean())

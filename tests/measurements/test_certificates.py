@@ -33,6 +33,9 @@ def flags() -> Flags:
         sta=np.zeros(7, bool),
         hyp_moved=np.zeros(7, bool),
         hyp_by_stability=np.zeros(7, bool),
+        decided_by=np.full(7, -1),
+        moved_by=np.full(7, -1),
+        searches=("attack",),
     )
 
 

@@ -71,15 +71,15 @@ def plainly(
             visited, goal = [], evaluation.climbing(wanted)
             for restart in range(attack.restarts):
                 noise = example_noise(seed, name, restart, torch.tensor([number]), tuple(image.shape[1:]))
-                points = attack.starting_point(image, goal, threat_model, noise)
+                state = attack.begin(image, goal, threat_model, noise)
                 if evaluation.success == "any_iterate":
-                    points = threat_model.project(points, image)
+                    state["points"] = threat_model.project(state["points"], image)
                 path = []
                 for step in range(attack.steps):
-                    moved, logits = attack.step(model, points, image, goal, threat_model, noise, step)
-                    path.append(logits.argmax(1))
-                    points = moved
-                path.append(model(points).argmax(1))
+                    visit = attack.step(model, state, image, goal, threat_model, step)
+                    path.append(visit.logits.argmax(1))
+                    state = visit.state
+                path.append(model(state["points"]).argmax(1))
                 visited += path if evaluation.success == "any_iterate" else path[-1:]
             return visited
 

@@ -37,7 +37,9 @@ def flags(examples: list[Example]) -> Flags:
     moved = ~correct & (hyp | (sta & (numbers % 2 == 0)))
     logits = numbers.astype(np.float32)
     none = np.zeros_like(correct)
-    return Flags(numbers, numbers, numbers, logits, logits, correct, adv, hyp, sta, moved, none)
+    nobody = np.full(len(examples), -1)
+    found = (correct, adv, hyp, sta, moved, none, nobody, nobody)
+    return Flags(numbers, numbers, numbers, logits, logits, *found, searches=("attack",))
 
 
 def share(selected: list[bool]) -> tuple[int, int]:

@@ -15,6 +15,8 @@ import yaml
 import hypo
 from hypo.architectures.lenet import Lenet
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.random_points import RandomPoints
+from hypo.attacks.searches.search import Search
 from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
 from hypo.measurements.evaluation import Evaluation
@@ -109,6 +111,63 @@ RECIPE = {
     "optimizer": "sgd",
     "learning_rate": 0.1,
 }
+
+
+def test_components_by_name_are_built_and_described_each_in_its_place() -> None:
+    attack = ProjectedGradient(steps=3)
+    evaluation = Evaluation(attack, then={"more": RandomPoints(7), "again": attack})
+    described = describe(evaluation)
+    assert described["then"] == {"more": describe(RandomPoints(7)), "again": describe(attack)}
+    for read in (
+        described,
+        json.loads(json.dumps(described)),
+        yaml.safe_load(yaml.safe_dump(described, sort_keys=False)),
+    ):
+        built = build(read, "evaluation")
+        assert built == evaluation
+        assert list(built.searches) == ["attack", "more", "again"]
+
+
+def test_a_result_hangs_on_the_order_of_components_and_not_on_their_names() -> None:
+    def identity(**then: Search) -> Any:
+        return describe(Evaluation(ProjectedGradient(), then=then), identity=True)
+
+    one, other = RandomPoints(7), ProjectedGradient(steps=3)
+    assert "then" not in identity()
+    assert identity(a=one, b=other) == identity(x=one, y=other)
+    assert identity(a=one, b=other) != identity(a=other, b=one)
+    assert identity(a=one)["then"] == [{"_target_": "RandomPoints", "steps": 7}]
+
+
+EVALUATION = {"_target_": "hypo.measurements.evaluation.Evaluation"}
+RANDOM = "hypo.attacks.searches.random_points.RandomPoints"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"attack": 3}, r"^evaluation\.attack: takes a group of settings, got 3"),
+        ({"attack": {"_target_": RANDOM, "steps": 0}}, r"^evaluation\.attack\.steps: takes a whole number >= 1"),
+        ({"attack": {"_target_": RANDOM, "start": "clean"}}, r"^evaluation\.attack\.start: no such setting; Rand"),
+        ({"attack": {}, "then": [1]}, r"^evaluation\.then: takes a group of settings, got \[1\]"),
+        ({"attack": {}, "then": {"a": None}}, r"^evaluation\.then\.a: takes a group of settings, got None"),
+        ({"attack": {}, "then": {"a": {"steps": 3}}}, r"^evaluation\.then\.a: has no _target_"),
+        (
+            {"attack": {}, "then": {"a": {"_target_": RANDOM, "steps": 0}}},
+            r"^evaluation\.then\.a\.steps: takes a ",
+        ),
+        ({"attack": {}, "then": {"attack": {"_target_": RANDOM}}}, r"^evaluation\.then: takes other names"),
+    ],
+)
+def test_a_search_that_cannot_be_built_is_refused_in_one_line(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as error:
+        build({**EVALUATION, **settings}, "evaluation")
+    assert "\n" not in str(error.value)
+
+
+def test_any_search_can_be_the_first() -> None:
+    assert build({**EVALUATION, "attack": {"_target_": RANDOM}}, "evaluation").attack == RandomPoints()
+    assert build({**EVALUATION, "attack": {"steps": 4}}, "evaluation").attack == ProjectedGradient(steps=4)
 
 
 @pytest.mark.parametrize(

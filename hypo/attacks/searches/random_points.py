@@ -33,16 +33,10 @@ class RandomPoints:
         checks.integer("steps", self.steps, at_least=1)
 
     def begin(self, images: Tensor, goal: Goal, threat_model: ThreatModel, noise: Tensor) -> State:
-        """At the first point, with what the others are made of and with nothing that is best yet.
-
-        u is uniform in [0, 1] for each pixel. Point k is made of u + 2k·u′ modulo 1, where u′ is the next pixel's:
-        that keeps volumes on the torus, so each point is uniform, and at every pixel any two are independent.
-        """
-        uniform = 0.5 * (1 + torch.erf(noise / 2**0.5))
-        stride = 2 * uniform.flatten(1).roll(-1, dims=1).view_as(uniform)
-        points = _point(uniform, images, threat_model)
+        """At the first point; that nothing was seen yet is a margin of −∞."""
+        points = _points(images, threat_model, noise)
         nothing = torch.full_like(points.flatten(1)[:, 0], -torch.inf)
-        return {"points": points, "uniform": uniform, "stride": stride, "best": points, "margin": nothing}
+        return {"points": points, "noise": noise, "best": points, "margin": nothing}
 
     def step(
         self, model: nn.Module, state: State, images: Tensor, goal: Goal, threat_model: ThreatModel, number: int
@@ -53,26 +47,31 @@ class RandomPoints:
         margin = goal.margin(logits)
         better = margin > state["margin"]
         best = torch.where(each(better, images), state["points"], state["best"])
-        uniform = (state["uniform"] + state["stride"]) % 1
         ended = number + 1 == self.steps
-        return Visit(
-            {
-                "points": best if ended else _point(uniform, images, threat_model),
-                "uniform": uniform,
-                "stride": state["stride"],
-                "best": best,
-                "margin": torch.where(better, margin, state["margin"]),
-            },
-            logits,
-        )
+        points = best if ended else _points(images, threat_model, _another(state["noise"], number))
+        seen = {"best": best, "margin": torch.where(better, margin, state["margin"])}
+        return Visit({"points": points, "noise": state["noise"], **seen}, logits)
 
     def leaving_clean(self) -> RandomPoints:
         """Itself: it never looks at the clean image."""
         return self
 
 
-def _point(uniform: Tensor, images: Tensor, threat_model: ThreatModel) -> Tensor:
-    """A random point of the ball around each of `images`, from a number in [0, 1] for each pixel."""
-    # Not 0 or 1 themselves, whose normal quantiles are infinite.
-    noise = 2**0.5 * torch.erfinv((2 * uniform - 1).clamp(-1 + 1e-6, 1 - 1e-6))
+def _points(images: Tensor, threat_model: ThreatModel, noise: Tensor) -> Tensor:
+    """A random point of the ball around each of `images`, from standard normal `noise`."""
     return threat_model.project(images + threat_model.uniform(noise), images)
+
+
+def _another(noise: Tensor, number: int) -> Tensor:
+    """Standard normal numbers in the place of those in `noise`, other ones for each `number`.
+
+    The bits of each are counted on and hashed, by lowbias32 (Wellons 2018). So an example's numbers are its own,
+    in whatever batch, and are not drawn one example after the other.
+    """
+    mask = 2**32 - 1
+    hashed = (noise.float().view(torch.int32).long() + (number + 1) * 0x9E3779B9) & mask
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        hashed = ((hashed ^ (hashed >> shift)) * factor) & mask
+    hashed = hashed ^ (hashed >> 16)
+    # 24 bits, all that float32 can tell apart, to the middles of as many parts of (−1, 1), so never to its ends.
+    return 2**0.5 * torch.erfinv(((hashed >> 8) - 2**23 + 0.5) / 2**23)
