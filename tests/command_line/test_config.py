@@ -38,10 +38,18 @@ def test_there_are_options_for_every_group() -> None:
     assert {option.split("=")[0] for option in OPTIONS} == {*GROUPS, "tracking"}
 
 
+def loading(option: str) -> list[str]:
+    """What an option asks for beside itself: a model that is there already, its file."""
+    if option not in ("arch=saved", "training_data=elsewhere"):
+        return []
+    Path("weights.safetensors").write_bytes(b"whatever they are")
+    return ["arch=saved", "arch.path=weights.safetensors"]
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_builds_and_says_what_it_is(option: str) -> None:
     group, name = option.split("=")
-    made = job(option)
+    made = job(option, *loading(option))
     if group == "tracking":
         assert made.tracking.mode == name
         return
@@ -161,8 +169,6 @@ def test_a_network_without_another_gradient_is_one_run_whatever_is_asked_of_atta
 
 
 def test_the_crafting_run_is_the_standard_one_whatever_is_asked_of_the_mistakes() -> None:
-    (needed,), (also,) = (
-        job("training_data=poisoning", f"measurement={some}").prerequisites
-        for some in ("[targeted]", "[pictures]")
-    )
+    poisoned = (job("training_data=poisoning", f"measurement=[{name}]") for name in ("targeted", "pictures"))
+    (needed,), (also,) = (each.prerequisites for each in poisoned)
     assert needed.run_id == also.run_id == job("defense=standard").run_id

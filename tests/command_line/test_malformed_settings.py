@@ -75,6 +75,8 @@ KEY_TYPES: Mapping[str, Any] = {
         "keep_checkpoint": bool,
         "output_dir": str,
         "training_attack": dict,
+        "measurement": list,
+        "search": list,
     },
     "device": Literal["auto", "cpu"],
 }
@@ -91,6 +93,8 @@ def may(hint: Any) -> set[str]:
         return found | {"true"}
     if hint is str:
         return found | {"-1", "nan", "inf", "abc", "1e400", "0/0", "''"}
+    if hint is list:
+        return {"[]"}
     if get_origin(hint) is tuple or (inspect.isclass(get_origin(hint)) and issubclass(get_origin(hint), Sequence)):
         return found | {"[]", "[1,2]"}
     return found

@@ -45,7 +45,7 @@ def test_a_run_prints_its_table_and_leaves_its_files(run, tmp_path: Path) -> Non
     assert "epoch 2 of 2" in typed.out
     assert {file.name for file in path.iterdir()} - {".lock"} == {
         *("config.yaml", "environment.json", "status.json", "history.csv"),
-        *("model.safetensors", "examples.parquet", "hidden.png", "result.json"),
+        *("model.safetensors", "examples.parquet", "measurements", "result.json"),
     }
     result = json.loads((path / "result.json").read_text())
     examples = pandas.read_parquet(path / "examples.parquet")
@@ -245,14 +245,13 @@ def test_a_broken_run_directory_is_named_and_left_alone(
     run(*SHORT)
     path = the_only_run(tmp_path)
     (path / file).write_bytes(content)
-    before = {entry.name: entry.read_bytes() for entry in path.iterdir()}
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file() and file.name != ".lock"}
     typed = run(*SHORT)
     assert typed.code != 0
     assert str(path.name) in typed.err
     assert remedy in typed.err
     assert typed.err.count("\n") == 1
-    before.pop(".lock")
-    assert {name: (path / name).read_bytes() for name in before} == before
+    assert {file: file.read_bytes() for file in before} == before
 
 
 def test_a_finished_run_keeps_its_checkpoint_where_that_is_asked_for(run, tmp_path: Path) -> None:

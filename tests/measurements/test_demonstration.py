@@ -17,7 +17,7 @@ from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.digits import Digits
 from hypo.jobs.attempt import attempt
 from hypo.measurements.evaluation import Evaluation
-from hypo.measurements.pictures import Example, demonstrate, read_sheet, sheet
+from hypo.measurements.pictures import Example, Pictures, demonstrate, read_sheet, sheet
 from hypo.runs.loading import load_model, load_test_data
 from hypo.threat_models.linf import Linf
 
@@ -76,13 +76,15 @@ def test_a_run_leaves_pictures_of_its_own_hidden_mistakes(tmp_path: Path) -> Non
         THRM,
         dataset=Digits(),
         evaluation=Evaluation(ProjectedGradient(steps=3, relative_step=0.5), test_limit=200),
+        measurements={"pictures": Pictures()},
     )
     done = job(tmp_path, experiment, dataset="digits")
     assert attempt(done, Silent()).state == "done"
     path = done.directory.path
-    read = read_sheet(path / "hidden.png")
+    picture = path / "measurements/pictures/hidden.png"
+    read = read_sheet(picture)
     assert 1 <= len(read.captions) <= 4
-    pixels = torch.from_numpy(numpy.asarray(Image.open(path / "hidden.png")).copy())
+    pixels = torch.from_numpy(numpy.asarray(Image.open(picture)).copy())
     images, labels = load_test_data(path)
     model = load_model(path)
     for column, caption in enumerate(read.captions):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from small_models import InDouble, linear_model
+from subjects import subject, targeted_rates
 from torch import Tensor, nn
 
 from hypo.attacks.goals.goal import Goal
@@ -19,7 +20,6 @@ from hypo.attacks.searches.search import Search, State, Visit
 from hypo.datasets.images import ImageData, Split
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.risks import Flags, risks, searches
-from hypo.measurements.targeted import targeted_rates
 from hypo.settings.errors import InputError
 from hypo.threat_models.linf import Linf
 from hypo.threat_models.threat_model import ThreatModel
@@ -209,9 +209,8 @@ def test_targets_are_searched_for_in_turn() -> None:
     model = bright(0.4, 0.6, 9.0)
     for found_by, moved in (([Walk(0.01)], [0, 1, 1]), ([Walk(0.01), Walk(-0.01)], [1, 2, 1])):
         evaluation = Evaluation(found_by[0], then=dict(zip(["second"], found_by[1:], strict=False)))
-        flags = evaluate(model, test, 1000, Linf(0.11), evaluation, seed=0)
-        rates = targeted_rates(model, test, 1000, Linf(0.11), evaluation, 0, 3, flags)
-        assert [rate.moved.count for rate in rates] == moved
+        rates = targeted_rates(subject(model, test, 1000, Linf(0.11), evaluation, 3))
+        assert [there.count for _, there in rates] == moved
 
 
 def test_the_first_search_s_name_is_its_own() -> None:

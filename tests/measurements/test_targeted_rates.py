@@ -5,39 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 from small_models import linear_model
+from subjects import subject, targeted_rates
 from torch import nn
 
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData, Split
 from hypo.measurements.evaluation import Evaluation, evaluate
-from hypo.measurements.measurement import Subject
 from hypo.measurements.risks import Share, risks
-from hypo.measurements.targeted import TargetedRates
 from hypo.threat_models.l2 import L2
 from hypo.threat_models.linf import Linf
 from hypo.threat_models.threat_model import ThreatModel
 
 ATTACK = ProjectedGradient(steps=10)
-
-
-def rates(
-    model: nn.Module, test: Split, maximum: int, threat_model: ThreatModel, evaluation: Evaluation, classes: int
-) -> list[tuple[Share, Share]]:
-    """For each class, what is it already and what is moved there."""
-    flags = evaluate(model, test, maximum, threat_model, evaluation, seed=0)
-    names = tuple(f"class {number}" for number in range(classes))
-    data = ImageData(test, test, names, maximum, mean=(0.0,), std=(1.0,))
-    cpu = torch.device("cpu")
-    subject = Subject(
-        *(model, data, None, threat_model, evaluation, flags),
-        seed=0,
-        device=cpu,
-        models=(),
-        progress=lambda done, total: None,
-    )
-    already, moved = TargetedRates().measure(subject).curves
-    assert [point.at for point in already.points] == [point.at for point in moved.points] == list(names)
-    return [(one.share, other.share) for one, other in zip(already.points, moved.points, strict=True)]
 
 
 @pytest.mark.parametrize("threat_model", [Linf(0.1), L2(0.1)])
@@ -48,7 +27,7 @@ def test_on_a_line_the_rates_are_known(threat_model: ThreatModel, objective: str
     pixels = torch.tensor([50, 110, 120, 140, 150, 200], dtype=torch.uint8)  # the line is at 127.5, ε is 25.5
     test = Split(pixels.view(6, 1, 1, 1), torch.full((6,), 2))
     evaluation = Evaluation(ATTACK, objective=objective)  # type: ignore[arg-type]
-    assert rates(model, test, 255, threat_model, evaluation, classes=3) == [
+    assert targeted_rates(subject(model, test, 255, threat_model, evaluation, classes=3)) == [
         (Share(3, 6), Share(2, 3)),
         (Share(3, 6), Share(2, 3)),
         (Share(0, 6), Share(0, 6)),
@@ -62,7 +41,7 @@ def test_rates_add_up_and_do_not_depend_on_the_batch(
 ) -> None:
     def found(batch: int) -> list[tuple[Share, Share]]:
         evaluation = Evaluation(ATTACK, success=success, batch=batch)  # type: ignore[arg-type]
-        return rates(digits_mlp, digits.test, 16, threat_model, evaluation, classes=10)
+        return targeted_rates(subject(digits_mlp, digits.test, 16, threat_model, evaluation, classes=10))
 
     by_class = found(500)
     assert by_class == found(7)
@@ -86,7 +65,7 @@ def test_with_two_classes_what_is_moved_is_what_a_false_friend_hides(
     evaluation = Evaluation(ATTACK, success=success)  # type: ignore[arg-type]
     hidden = risks(evaluate(model, test, 255, threat_model, evaluation, seed=0))["R_hyp_minus"]
     assert 0 < hidden.count < hidden.of
-    by_class = rates(model, test, 255, threat_model, evaluation, classes=2)
+    by_class = targeted_rates(subject(model, test, 255, threat_model, evaluation, classes=2))
     assert sum(moved.count for _, moved in by_class) == hidden.count
     assert sum(moved.of for _, moved in by_class) == hidden.of
 
@@ -94,7 +73,10 @@ def test_with_two_classes_what_is_moved_is_what_a_false_friend_hides(
 def test_a_larger_ball_reaches_no_less(digits: ImageData, digits_mlp: nn.Module) -> None:
     evaluation = Evaluation(ATTACK)
     small, large = (
-        sum(moved.count for _, moved in rates(digits_mlp, digits.test, 16, Linf(size), evaluation, 10))
+        sum(
+            moved.count
+            for _, moved in targeted_rates(subject(digits_mlp, digits.test, 16, Linf(size), evaluation, 10))
+        )
         for size in (0.02, 0.2)
     )
     assert small < large
@@ -103,5 +85,5 @@ def test_a_larger_ball_reaches_no_less(digits: ImageData, digits_mlp: nn.Module)
 def test_without_mistakes_there_is_nothing_to_take_a_share_of() -> None:
     model = linear_model(torch.tensor([[-1.0], [1.0]]), torch.tensor([0.5, -0.5]))
     test = Split(torch.tensor([[[[200]]]], dtype=torch.uint8), torch.tensor([1]))
-    for already, moved in rates(model, test, 255, Linf(0.1), Evaluation(ATTACK), classes=2):
+    for already, moved in targeted_rates(subject(model, test, 255, Linf(0.1), Evaluation(ATTACK), classes=2)):
         assert (already.value, moved.value, moved.interval) == (None, None, None)

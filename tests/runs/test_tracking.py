@@ -117,8 +117,9 @@ def test_online_delivers_and_resumes(tmp_path: Path) -> None:
 
 def test_results_come_with_pictures_and_the_margins_of_examples(tmp_path: Path) -> None:
     clean = torch.full((1, 4, 4), 0.2)
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "hidden.png").write_bytes(sheet([Example(clean, clean + 0.1, "3", "8", "3")]))
+    pictures = tmp_path / "run" / "measurements" / "pictures"
+    pictures.mkdir(parents=True)
+    (pictures / "hidden.png").write_bytes(sheet([Example(clean, clean + 0.1, "3", "8", "3")]))
     table = {"correct": [True, False, False], "hyp": [True, True, False], "margin": [1.5, -0.5, -2.0]}
     pandas.DataFrame(table).to_parquet(tmp_path / "run" / "examples.parquet")
     with WandbServer() as server:
@@ -127,7 +128,7 @@ def test_results_come_with_pictures_and_the_margins_of_examples(tmp_path: Path) 
         run = server.runs["a"]
         assert len(run.media) == 1
         examples = run.summary["examples"]
-        assert examples["hidden"]["path"] == run.media[0]
+        assert examples["pictures/hidden"]["path"] == run.media[0]
         for name, margin in (("correct", 1.5), ("hidden_mistakes", -0.5), ("other_mistakes", -2.0)):
             histogram = examples[f"margin_of_{name}"]
             assert sum(histogram["values"]) == 1
