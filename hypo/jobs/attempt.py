@@ -77,6 +77,7 @@ def _attempt(
         attempts = directory.status()["attempts"]
     who = {"host": socket.gethostname(), "pid": os.getpid(), "started_at": now()}
     mirror: Mirror | None = None
+    doing = ""
 
     def end(outcome: Outcome, trace: str | None = None) -> Outcome:
         directory.end_attempt(outcome, traceback=trace)
@@ -107,7 +108,8 @@ def _attempt(
         needed = {prerequisite.run_id: prerequisite for prerequisite in job.prerequisites}
 
         def model_of(experiment: Experiment) -> nn.Module:
-            return _model_of(needed[run_id(experiment)])
+            identity = run_id(experiment)
+            return load_model(directory.path) if identity == job.run_id else _model_of(needed[identity])
 
         if directory.result() is None:
             core = job.experiment.run(directory, recorder, model_of)
@@ -117,6 +119,7 @@ def _attempt(
                     for row in directory.history():
                         mirror.log(row)
         for name in directory.lacking(job.experiment.measurements):
+            doing = f"measurement.{name}: "
             finding = job.experiment.measure(name, directory, recorder, model_of)
             directory.add_finding(name, job.experiment.measurements[name], finding)
         mirror.finish(directory.result() or {})
@@ -132,7 +135,7 @@ def _attempt(
         # Whatever it was, the other jobs of the sweep go on; a traceback stays in status.json.
         cause = _cause(error)
         trace = traceback.format_exc() if cause == "error" else None
-        return end(Outcome("failed", _spoken(error, cause, job), cause), trace)
+        return end(Outcome("failed", doing + _spoken(error, cause, job), cause), trace)
     finally:
         if mirror is not None and directory.status().get("state") != "done":
             mirror.finish({}, exit_code=1)

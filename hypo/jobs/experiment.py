@@ -100,8 +100,9 @@ class Experiment:
     @property
     def prerequisites(self) -> tuple[Experiment, ...]:
         """All the experiments that are to be done first, each once, because this one needs their models."""
-        everything = (needed for several in self.needs.values() for needed in several)
-        return tuple({run_id(needed): needed for needed in everything}.values())
+        everything = {run_id(needed): needed for several in self.needs.values() for needed in several}
+        everything.pop(run_id(self), None)  # what a measurement finds out about the run's own model
+        return tuple(everything.values())
 
     def check(self, here: bool = True) -> None:
         """Refuse, with InputError, whatever would fail later: the device, the data, the architecture.

@@ -31,6 +31,7 @@ from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.command_line import plugins, resolvers
 from hypo.command_line.explain import KEYS, SET_THROUGH, explain, is_understood
 from hypo.command_line.options import LISTS
+from hypo.jobs.job import measurements
 from hypo.settings.components import build
 from hypo.settings.device import resolve
 
@@ -152,7 +153,11 @@ def type_of(key: str, config: Mapping[str, Any]) -> Any:
     if names in ([], ["_target_"]):
         return dict
     hint: Any = None
-    component = ProjectedGradient() if group == "training_attack" else build(config[group], group)
+    component: Any = ProjectedGradient()
+    if group == "measurement":
+        component = measurements(config[group])
+    elif group != "training_attack":
+        component = build(config[group], group)
     for name in names:
         if name == "_target_":
             return dict

@@ -72,13 +72,8 @@ def test_with_two_classes_what_is_moved_is_what_a_false_friend_hides(
 
 def test_a_larger_ball_reaches_no_less(digits: ImageData, digits_mlp: nn.Module) -> None:
     evaluation = Evaluation(ATTACK)
-    small, large = (
-        sum(
-            moved.count
-            for _, moved in targeted_rates(subject(digits_mlp, digits.test, 16, Linf(size), evaluation, 10))
-        )
-        for size in (0.02, 0.2)
-    )
+    measured = (subject(digits_mlp, digits.test, 16, Linf(size), evaluation, 10) for size in (0.02, 0.2))
+    small, large = (sum(moved.count for _, moved in targeted_rates(each)) for each in measured)
     assert small < large
 
 
