@@ -66,6 +66,7 @@ def make_run(
             key: None if x is None else [max(x - 0.01, 0), min(x + 0.01, 1)] for key, x in measured.items()
         }
         result = {"schema": 2, "run_id": run_id, "n": 1197, **measured, "counts": {}, "intervals": intervals}
+        result |= {"searches": {"attack": {"adv": 120, "hyp": 30, "sta": 4}}, "findings": {}}
         (directory / "result.json").write_text(json.dumps(result))
     return directory
 
