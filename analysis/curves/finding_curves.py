@@ -130,7 +130,10 @@ def figure(experiments: Sequence[Panel], curve: Curve) -> Figure:
         for axes in places[len(experiments) :]:
             axes.set_axis_off()
         reach = "bars" if words else "bands"
-        notes = [f"{curve.title}; {_reaches(experiments, reach)}", *(n for panel in experiments for n in panel.notes)]
+        notes = [
+            f"{curve.title}; {_reaches(experiments, reach)}",
+            *(n for panel in experiments for n in panel.notes),
+        ]
         legend_below(result, handles, int(_LETTERS * width), notes)
     return result
 
@@ -161,9 +164,7 @@ def _lines(axes: Axes, panel: Panel, looks: Mapping[str, dict[str, Any]]) -> dic
     return handles
 
 
-def _bars(
-    axes: Axes, panel: Panel, words: Sequence[str], looks: Mapping[str, dict[str, Any]]
-) -> dict[str, Any]:
+def _bars(axes: Axes, panel: Panel, words: Sequence[str], looks: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """A bar for every word and cell; returns what stands for each cell in the legend."""
     handles = {}
     width = 0.8 / len(panel.cells)
@@ -176,7 +177,12 @@ def _bars(
             [max(0.0, each.mean - each.low) for each in over],
             [max(0.0, each.high - each.mean) for each in over],
         ]
-        style: dict[str, Any] = {"color": looks[name]["color"], "hatch": hatch, "edgecolor": "white", "linewidth": 0}
+        style: dict[str, Any] = {
+            "color": looks[name]["color"],
+            "hatch": hatch,
+            "edgecolor": "white",
+            "linewidth": 0,
+        }
         handles[name] = axes.bar(at, [each.mean for each in over], width, **style)
         axes.errorbar(at, [each.mean for each in over], reach, fmt="none", ecolor="#222222", elinewidth=0.6)
     step = math.ceil(len(words) / _NAMED)

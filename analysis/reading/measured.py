@@ -43,7 +43,7 @@ def _values(share: str, result: Mapping[str, Any]) -> dict[str, float]:
     intervals = result["intervals"]
     interval = intervals.get(share)
     # W&B leaves out what is null, but not inside of the intervals.
-    value = None if share in intervals and interval is None else result[share]
+    value = result.get(share) if share in intervals and interval is None else result[share]
     values = [] if value is None else [(share, fraction(value))]
     if interval is not None:
         values += zip(ends(share)[1:], map(fraction, interval), strict=True)

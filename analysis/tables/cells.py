@@ -162,9 +162,7 @@ def _differences(runs: pandas.DataFrame, key: str) -> dict[Any, str]:
     }
 
 
-def _cells_and_trends(
-    runs: pandas.DataFrame, measured: Sequence[str]
-) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
+def _cells_and_trends(runs: pandas.DataFrame, measured: Sequence[str]) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
     cells: list[Cell] = []
     trends: list[str | None] = []
     names = list(runs["defense"].unique())

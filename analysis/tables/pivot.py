@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from analysis import escaping
 from analysis.reading.columns import METRICS
 from analysis.reading.findings import Share, shares
 from analysis.reading.selection import OPTIONS
-from analysis import escaping
 from analysis.tables import grids
 from analysis.tables.cells import SYMBOLS, Estimate, differing, one_spelling
 from analysis.tables.lines import SETTINGS

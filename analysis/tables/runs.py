@@ -32,7 +32,9 @@ def csv(frame: pandas.DataFrame) -> bytes:
     """The columns of `whole`; empty fields stand for what is not there."""
     found = whole(frame)
     for column in _curve_columns(frame):
-        found[column] = found[column].map(lambda points: json.dumps(points, ensure_ascii=False), na_action="ignore")
+        found[column] = found[column].map(
+            lambda points: json.dumps(points, ensure_ascii=False), na_action="ignore"
+        )
     return found.to_csv(index=False, lineterminator="\n").encode()
 
 
@@ -82,7 +84,9 @@ def whole(frame: pandas.DataFrame) -> pandas.DataFrame:
         column: [_flat(points(findings, curve)) for findings in frame["findings"]]
         for column, curve in _curve_columns(frame).items()
     }
-    deciders = dict.fromkeys((name, flag) for found in frame["searches"] for name, by in found.items() for flag in by)
+    deciders = dict.fromkeys(
+        (name, flag) for found in frame["searches"] for name, by in found.items() for flag in by
+    )
     for name, flag in deciders:
         decided = [found.get(name, {}).get(flag) for found in frame["searches"]]
         added[f"searches.{name}.{flag}"] = pandas.array(decided, dtype="Int64")

@@ -76,7 +76,12 @@ def markdown(table: TradeoffTable) -> str:
     for block in table.blocks:
         lines += [f"### {escaping.markdown(block.heading)}", ""]
         rows = [
-            [cell.defense, cell.lambda_, cell.seeds, *(cell_text(cell, name) for name in (*SYMBOLS, *block.shares))]
+            [
+                cell.defense,
+                cell.lambda_,
+                cell.seeds,
+                *(cell_text(cell, name) for name in (*SYMBOLS, *block.shares)),
+            ]
             for cell in block.cells
         ]
         symbols = [*SYMBOLS.values(), *(share.symbol for share in block.shares.values())]
