@@ -55,9 +55,7 @@ def _for_tables(part: argparse.ArgumentParser) -> None:
     part.add_argument("--rows", metavar="KEYS", default="", help=text)
     part.add_argument("--columns", metavar="KEYS", default="", help="see --rows")
     metrics = ",".join(SYMBOLS)
-    part.add_argument(
-        "--metrics", metavar="NAMES", help=f"in such a table, shares of findings too (default: {metrics})"
-    )
+    part.add_argument("--metrics", metavar="NAMES", help=f"metrics or shares in it (default: {metrics})")
 
 
 def _for_compare(part: argparse.ArgumentParser) -> None:
@@ -181,18 +179,14 @@ _COMPARE = _texts(comparison_text.FORMATS, lambda frame, options: compare(frame,
 PARTS: dict[str, Part] = {
     "tables": Part(_tables, _for_tables, "D, A, F and the risks in percent, defense by λ, mean ± std over seeds"),
     "runs": Part(_texts(runs.FORMATS), _for_text(runs.FORMATS), _RUNS),
-    "curves": Part(
-        _curves, _for_curves, "natural against hypocritical risk, one line a defense; --of: a finding's curve"
-    ),
+    "curves": Part(_curves, _for_curves, "natural against hypocritical risk over λ; --of draws a finding's curve"),
     "pareto": Part(
         _PARETO,
         _for_text(pareto_text.FORMATS),
         "which λ are not dominated, how low each front lies, where they cross",
     ),
     "compare": Part(_COMPARE, _for_compare, "two methods, cell by cell: over seeds and on single examples"),
-    "targeted": Part(
-        _targeted, _for_figures, "mistakes that can be turned into each class (measurement=[targeted])"
-    ),
+    "targeted": Part(_targeted, _for_figures, "which class mistakes can be turned into (measurement=[targeted])"),
     "figure": Part(
         _paper_figure, _for_paper_figure, "a figure of the paper as it draws it, ours and what was published"
     ),

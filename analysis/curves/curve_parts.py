@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ def _of_a_finding(frame: pandas.DataFrame, key: str) -> tuple[Figure, str]:
         raise InputError(f"--of {key}: no finished run here measured anything over a variable")
     _check("--of", key, there)
     curve = there[key]
-    return finding_curves.figure(finding_curves.panels(frame, curve), curve), key.replace(".", "-")
+    return finding_curves.figure(finding_curves.panels(frame, curve), curve), re.sub(r"[^\w-]", "-", key)
 
 
 def _check(option: str, name: str, there: Collection[str]) -> None:

@@ -129,11 +129,8 @@ def figure(experiments: Sequence[Panel], curve: Curve) -> Figure:
             axes.spines[["top", "right"]].set_visible(False)
         for axes in places[len(experiments) :]:
             axes.set_axis_off()
-        reach = "bars" if words else "bands"
-        notes = [
-            f"{curve.title}; {_reaches(experiments, reach)}",
-            *(n for panel in experiments for n in panel.notes),
-        ]
+        reach = _reaches(experiments, "bars" if words else "bands")
+        notes = [f"{curve.title}; {reach}", *(note for panel in experiments for note in panel.notes)]
         legend_below(result, handles, int(_LETTERS * width), notes)
     return result
 
@@ -177,14 +174,10 @@ def _bars(axes: Axes, panel: Panel, words: Sequence[str], looks: Mapping[str, di
             [max(0.0, each.mean - each.low) for each in over],
             [max(0.0, each.high - each.mean) for each in over],
         ]
-        style: dict[str, Any] = {
-            "color": looks[name]["color"],
-            "hatch": hatch,
-            "edgecolor": "white",
-            "linewidth": 0,
-        }
-        handles[name] = axes.bar(at, [each.mean for each in over], width, **style)
-        axes.errorbar(at, [each.mean for each in over], reach, fmt="none", ecolor="#222222", elinewidth=0.6)
+        style: dict[str, Any] = {"hatch": hatch, "edgecolor": "white", "linewidth": 0}
+        means = [each.mean for each in over]
+        handles[name] = axes.bar(at, means, width, color=looks[name]["color"], **style)
+        axes.errorbar(at, means, reach, fmt="none", ecolor="#222222", elinewidth=0.6)
     step = math.ceil(len(words) / _NAMED)
     shown = list(words) if step == 1 else [str(number) for number in range(0, len(words), step)]
     slanted = 30 if max(map(len, shown)) > 5 else 0

@@ -55,7 +55,7 @@ def collect(outputs: str | Path | Sequence[str | Path], project: str | None = No
         <metric>, <metric>_lower, <metric>_upper: fractions in [0, 1] with their 95 % Wilson interval;
             NaN where there is no result, or nothing to condition on. First those of every run, then the shares of
             all findings.
-        findings, searches: what else result.json says, as mappings (see `findings.checked` and `findings.searches`).
+        findings, searches: what else result.json says, as mappings (`findings.checked`, `findings.searches`).
         <group>.<setting>: every single setting that entered one of the two hashes.
 
     A run that is found twice (the same run id in two copies) is one row, the copy that is done if one is.
@@ -137,7 +137,7 @@ def _read_run(directory: Path, planned: Record) -> dict[str, Any]:
 
 
 def _unmeasured(config: Mapping[str, Any], status: Mapping[str, Any], columns: Mapping[str, Any]) -> str:
-    """Why a run that has a result is still without a finding that its config asks for; "" where it has them all."""
+    """Why a run that has a result is without a finding that its config asks for; "" where it has them all."""
     names = lacking(config, columns["findings"])
     if not names:
         return ""

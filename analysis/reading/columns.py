@@ -30,6 +30,10 @@ METRICS = (
 """The fractions that every run measures."""
 
 
+SYMBOLS = frozenset((*METRICS, "R_adv⁺", "R_hyp⁻", "R̄_hyp⁻", "R_sta⁻"))
+"""How they are printed: a share that papers write the same is printed by its name."""
+
+
 def ends(name: str) -> tuple[str, str, str]:
     """The columns of a fraction: its value, and the ends of its 95 % interval."""
     return name, f"{name}_lower", f"{name}_upper"

@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.escaping import one_line
-from analysis.reading.columns import TAKEN
+from analysis.reading.columns import SYMBOLS, TAKEN
 
-_NAME = re.compile(r"[A-Za-z]\w{0,63}", re.ASCII)
+_SHARE = re.compile(r"[A-Za-z]\w*", re.ASCII)
+_KEY = re.compile(r"\w[\w-]*")
 
 Findings = Mapping[str, Mapping[str, Any]]
-"""By the measurement's key in the config: settings, title, shares, curves, columns and pictures, as in result.json."""
+"""By the measurement's key in the config, as in result.json: settings, title, shares, curves, columns, pictures."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """A fraction that a measurement added to those of every run; `symbol` is how it is printed."""
+    """A fraction that a measurement added to those of every run; `symbol` is how it is printed, like no other."""
 
     name: str
     symbol: str
@@ -65,7 +66,7 @@ def checked(result: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         KeyError, TypeError, ValueError, AttributeError: for what is not as it has to be.
     """
     # W&B keeps no empty mapping.
-    return {_name(key): _finding(found) for key, found in (result.get("findings") or {}).items()}
+    return {_named(key, _KEY): _finding(found) for key, found in (result.get("findings") or {}).items()}
 
 
 def searches(result: Mapping[str, Any]) -> dict[str, dict[str, int]]:
@@ -86,7 +87,8 @@ def shares(of_runs: Iterable[Findings]) -> dict[str, Share]:
     for findings in of_runs:
         for key, finding in findings.items():
             for name, about in finding["shares"].items():
-                symbol = about["symbol"] or name
+                printed = {*SYMBOLS, *(share.symbol for share in found.values())}
+                symbol = name if about["symbol"] in ("", *printed) else about["symbol"]
                 found.setdefault(name, Share(name, symbol, about["about"], key, finding["title"]))
     return found
 
@@ -124,7 +126,7 @@ def _finding(found: Mapping[str, Any]) -> dict[str, Any]:
         "shares": {_share_name(name): _share(about) for name, about in (found.get("shares") or {}).items()},
         "curves": [_curve(each) for each in found.get("curves") or ()],
         **{
-            kind: {_name(name): one_line(about) for name, about in (found.get(kind) or {}).items()}
+            kind: {one_line(name): one_line(about) for name, about in (found.get(kind) or {}).items()}
             for kind in ("columns", "pictures")
         },
     }
@@ -136,7 +138,11 @@ def _share(about: Mapping[str, Any]) -> dict[str, str]:
 
 def _curve(found: Mapping[str, Any]) -> dict[str, Any]:
     about = {key: one_line(found.get(key)) for key in ("about", "over", "unit")}
-    return {"name": _name(found["name"]), **about, "points": [_point(each) for each in found.get("points") or ()]}
+    return {
+        "name": one_line(found["name"]),
+        **about,
+        "points": [_point(each) for each in found.get("points") or ()],
+    }
 
 
 def _point(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,11 +160,11 @@ def _point(found: Mapping[str, Any]) -> dict[str, Any]:
 def _share_name(name: object) -> str:
     if name in TAKEN:
         raise ValueError(f"a share is called {name!r}, which is a column of its own")
-    return _name(name)
+    return _named(name, _SHARE)
 
 
-def _name(name: object) -> str:
-    """A name that may stand in a column, in the name of a file and in a chart."""
-    if not _NAME.fullmatch(str(name)):
+def _named(name: object, pattern: re.Pattern[str]) -> str:
+    """A share may stand in a chart's formula, a measurement in the name of a file."""
+    if not pattern.fullmatch(str(name)):
         raise ValueError(f"a name is letters, digits and underscores, got {one_line(name)!r}")
     return str(name)

@@ -109,12 +109,12 @@ def _curve(over_words: bool) -> altair.LayerChart:
     base = alt.Chart(alt.NamedData("curve"))
     axis = alt.Axis(labelLimit=120) if over_words else alt.Axis(format="~g")
     scale = alt.Undefined if over_words else alt.Scale(zero=False, padding=8)
-    kind = "nominal" if over_words else "quantitative"
-    x = alt.X("at", type=kind, title=_OVER, axis=axis, scale=scale, sort=None)
+    at = "at:N" if over_words else "at:Q"
+    x = alt.X(at, title=_OVER, axis=axis, scale=scale, sort=None)
     y = alt.Y("value:Q", title=_ABOUT, axis=alt.Axis(format=_PERCENT))
     low, high = alt.Y("low:Q", title=_ABOUT), alt.Y2("high")
     color = alt.Color("kind:N", legend=None)  # one colour, that of the page's first method
-    told = [alt.Tooltip("at", type=kind, title=_OVER), alt.Tooltip("shown:N", title="percent")]
+    told = [alt.Tooltip(at, title=_OVER), alt.Tooltip("shown:N", title="percent")]
     told += [alt.Tooltip("counts:N", title="count"), alt.Tooltip("interval:N", title="95 % interval")]
     if over_words:
         layers = [

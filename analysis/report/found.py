@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 from analysis.reading import findings
 from analysis.reading.findings import Curve, Share
 from hypo.measurements.pictures import Sheet, read_sheet
+
+
+_PLAIN = re.compile(r"\w[\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -102,21 +106,23 @@ def _drawn(curve: Curve, of_one: findings.Findings) -> DrawnCurve:
 
 
 def _record(point: Mapping[str, Any]) -> dict[str, Any]:
-    ends = [None, None] if point["interval"] is None else [100 * end for end in point["interval"]]
+    low, high = (None if end is None else 100 * end for end in point["interval"] or (None, None))
     value = None if point["value"] is None else 100 * point["value"]
     return {
         "at": point["at"],
         "value": value,
-        "low": ends[0],
-        "high": ends[1],
+        "low": low,
+        "high": high,
         "shown": _percent(value),
         "counts": f"{point['count']:,} of {point['of']:,}",
-        "interval": "" if ends[0] is None else _interval(*ends),
+        "interval": "" if low is None or high is None else _interval(low, high),
     }
 
 
 def _pictures(directory: Path, key: str, pictures: Mapping[str, str]) -> Iterator[Picture]:
     for name, about in pictures.items():
+        if not _PLAIN.fullmatch(name):  # it comes from a file, and may not lead out of the folder
+            continue
         content, sheet = _picture(directory / "measurements" / key / f"{name}.png")
         if content is not None:
             yield Picture(key, name, about, content, sheet)

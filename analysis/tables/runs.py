@@ -1,8 +1,8 @@
 """One row a run, with every setting and every finding, for other tools to read on.
 
 A curve of a finding is one column, `<finding>.curves.<curve>`, such as targeted.curves.moved: the list of its
-points, each with `at`, `count`, `of`, `value`, `lower` and `upper`. In CSV it is JSON text, for `json.loads`. How many flags
-each search decided are the columns `searches.<search>.<flag>`.
+points, each with `at`, `count`, `of`, `value`, `lower` and `upper`. In CSV it is JSON text, for `json.loads`. How
+many flags each search decided are the columns `searches.<search>.<flag>`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import pandas
 
 UNITS = (
-    "metrics and shares are fractions in [0, 1]; <metric>_lower and <metric>_upper end their 95 % Wilson intervals; "
-    "<finding>.curves.<curve> is a list of points, in CSV as JSON text, with value, lower and upper as of a metric, "
-    "at as the variable is given; searches.<search>.<flag> are numbers of examples"
+    "metrics and shares are fractions in [0, 1]; <metric>_lower and <metric>_upper end their 95 % Wilson "
+    "intervals; <finding>.curves.<curve> is a list of points, in CSV as JSON text: value, lower and upper are as of a "
+    "metric, at is in the variable's own unit; searches.<search>.<flag> are numbers of examples"
 )
 
 
@@ -32,10 +32,12 @@ def csv(frame: pandas.DataFrame) -> bytes:
     """The columns of `whole`; empty fields stand for what is not there."""
     found = whole(frame)
     for column in _curve_columns(frame):
-        found[column] = found[column].map(
-            lambda points: json.dumps(points, ensure_ascii=False), na_action="ignore"
-        )
+        found[column] = found[column].map(_as_json, na_action="ignore")
     return found.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _as_json(found: object) -> str:
+    return json.dumps(found, ensure_ascii=False)
 
 
 def as_json(frame: pandas.DataFrame) -> bytes:
@@ -66,7 +68,7 @@ def parquet(frame: pandas.DataFrame) -> bytes:
 
 
 def markdown(frame: pandas.DataFrame) -> str:
-    """What fits on a page: the runs with their state, the metrics of the trade-off table and the findings' shares."""
+    """What fits on a page: the runs with their state, the metrics of the trade-off table and findings' shares."""
     about = [f"- {escaping.markdown(share.line)}" for share in shares(frame["findings"]).values()]
     return "\n".join([*grids.markdown(_grid(frame)), "", *about, *([""] * bool(about)), _PERCENT, ""])
 
@@ -80,14 +82,12 @@ def whole(frame: pandas.DataFrame) -> pandas.DataFrame:
     """The runs of `frame` (from `collect`) with a column for each curve and each search, after all others."""
     import pandas
 
-    added: dict[str, list[Any]] = {
+    added: dict[str, Any] = {
         column: [_flat(points(findings, curve)) for findings in frame["findings"]]
         for column, curve in _curve_columns(frame).items()
     }
-    deciders = dict.fromkeys(
-        (name, flag) for found in frame["searches"] for name, by in found.items() for flag in by
-    )
-    for name, flag in deciders:
+    by_search = [(name, by) for found in frame["searches"] for name, by in found.items()]
+    for name, flag in dict.fromkeys((name, flag) for name, by in by_search for flag in by):
         decided = [found.get(name, {}).get(flag) for found in frame["searches"]]
         added[f"searches.{name}.{flag}"] = pandas.array(decided, dtype="Int64")
     return frame.drop(columns=list(FOUND)).assign(**added)

@@ -75,13 +75,9 @@ def markdown(table: TradeoffTable) -> str:
     lines = []
     for block in table.blocks:
         lines += [f"### {escaping.markdown(block.heading)}", ""]
+        names = (*SYMBOLS, *block.shares)
         rows = [
-            [
-                cell.defense,
-                cell.lambda_,
-                cell.seeds,
-                *(cell_text(cell, name) for name in (*SYMBOLS, *block.shares)),
-            ]
+            [cell.defense, cell.lambda_, cell.seeds, *(cell_text(cell, name) for name in names)]
             for cell in block.cells
         ]
         symbols = [*SYMBOLS.values(), *(share.symbol for share in block.shares.values())]

@@ -92,8 +92,8 @@ class _Missing:
 def _missing(run: Any, history: list[dict[str, float]], findings: Findings | None) -> _Missing | None:
     """What of `history`, the results and the end the server's `run` (None: it has none) lacks; None for nothing.
 
-    `findings` are those of a run that is done; one that was added later, or measured again with other settings, is a
-    result that the server lacks.
+    `findings` are those of a run that is done; one that was added later, or measured again with other settings, is
+    a result that the server lacks.
 
     The epochs are compared one by one: the summary may know of a later one than arrived, and one in between may
     be missing.
