@@ -173,7 +173,7 @@ def _ours(runs: Sequence[Run], metric: str) -> Estimate | None:
     """Mean and std over seeds in percent, None where no run has the metric."""
     import pandas
 
-    by_seed = {run["seed"]: run[metric] for run in runs if run.get(metric) == run.get(metric)}
+    by_seed = {run["seed"]: run[metric] for run in runs if run.get(metric, math.nan) == run.get(metric)}
     if not by_seed:
         return None
     percent = 100 * pandas.Series(list(by_seed.values()), dtype=float)

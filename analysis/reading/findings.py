@@ -18,7 +18,7 @@ _SHARE = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _KEY = re.compile(r"\w[\w-]*")
 
 Findings = Mapping[str, Mapping[str, Any]]
-"""By the measurement's key in the config, as in result.json: settings, title, shares, curves, columns, pictures."""
+"""By the measurement's key in the config, as in result.json."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from analysis.reading import findings
 from analysis.reading.findings import Curve, Share
 from hypo.measurements.pictures import Sheet, read_sheet
 
-
 _PLAIN = re.compile(r"\w[\w.-]*")
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 UNITS = (
     "metrics and shares are fractions in [0, 1]; <metric>_lower and <metric>_upper end their 95 % Wilson "
-    "intervals; <finding>.curves.<curve> is a list of points, in CSV as JSON text: value, lower and upper are as of a "
-    "metric, at is in the variable's own unit; searches.<search>.<flag> are numbers of examples"
+    "intervals; <finding>.curves.<curve> is a list of points, in CSV as JSON text: value, lower and upper as of "
+    "a metric, at in the variable's own unit; searches.<search>.<flag> are numbers of examples"
 )
 
 

@@ -48,7 +48,7 @@ def make_run(
     name = f"{readable}-s{seed}"
     directory = outputs / "runs" / f"{name}-{run_id}"
     directory.mkdir(parents=True)
-    record = {"schema": 2, "run_id": run_id, "name": name, **groups, **values}
+    record = {"schema": 2, "run_id": run_id, "name": name, **groups, "measurement": {}, **values}
     (directory / "config.yaml").write_text(yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
     state_record = {
         "schema": 2,
