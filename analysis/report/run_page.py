@@ -23,7 +23,7 @@ class RunPage:
     """The parts of a page; each is empty where its file is missing or broken.
 
     Attributes:
-        searches: by search, in turn, how many flags of each kind it decided; `flags` are the kinds.
+        searches: by search, in turn, how many flags of each kind it decided.
         settings, environment: dotted key and value.
         attempts: what status.json says of each.
         history: the values of each column, epoch by epoch, accuracies in percent.
@@ -36,12 +36,6 @@ class RunPage:
     environment: tuple[tuple[str, str], ...]
     attempts: tuple[dict[str, str], ...]
     history: dict[str, list[float | None]]
-
-    @property
-    def flags(self) -> list[str]:
-        """The kinds of flags that any search decided."""
-        return list(dict.fromkeys(flag for by in self.searches.values() for flag in by))
-
 
 def run_page(row: Mapping[str, Any]) -> RunPage:
     """Read the run of `row` (of `contents`); without a config.yaml, as from W&B, its settings are the row's."""

@@ -101,13 +101,15 @@ def _common(pages: Sequence[Sequence[Pair]]) -> list[Pair]:
 def _environment() -> jinja2.Environment:
     import jinja2
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}  # a page has some hundred numbers
+    return environment
 
 
 def _template(name: str) -> jinja2.Template:
