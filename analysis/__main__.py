@@ -21,9 +21,9 @@ A folder may be an outputs folder, its runs folder, one of its sweeps/<id>, or
 one run directory; copies on other machines and half-finished sweeps work, and
 so do folders with nothing but what W&B recorded offline.
 
-Exit code: 0 when every run has its result, 1 when some have not (each is listed
-on standard error with its reason and the command that would fill it), 2 for
-wrong input.
+Exit code: 0 when every run has its result and the findings that it was asked for,
+1 when some have not (each is listed on standard error with its reason and the
+command that would fill it), 2 for wrong input.
 """
 _PROGRAM = "python -m analysis"
 _EXAMPLES = """\
@@ -37,6 +37,8 @@ examples:
   python -m analysis runs outputs -o runs.parquet   one row a run, every setting and metric
   python -m analysis curves outputs                 outputs/tradeoff.png, .pdf, .svg
   python -m analysis curves outputs/sweeps/<id> -o figures
+  python -m analysis curves outputs --of targeted.moved
+                                                    what a measurement found over a variable
   python -m analysis pareto outputs                 which λ are not dominated
   python -m analysis compare thrm trades outputs    at every λ that both have
   python -m analysis targeted outputs               outputs/targeted.csv, .png, .pdf, .svg
@@ -97,15 +99,16 @@ def _parser(program: str, text: str) -> argparse.ArgumentParser:
 
 
 def _report_missing(frame: pandas.DataFrame) -> int:
-    missing = frame[frame["state"] != "done"]
-    if missing.empty:
-        return 0
+    done = frame["state"] == "done"
+    lacking = done & (frame["reason"] != "")  # a finding that their config asks for
     sys.stdout.flush()
-    print(f"{len(missing)} of {len(frame)} runs have no result:", file=sys.stderr)
-    for name, reason, command in missing[["name", "reason", "command"]].itertuples(index=False):
-        print(f"  {name}: {reason}", file=sys.stderr)
-        print(f"    to fill it: {command or 'no command was recorded'}", file=sys.stderr)
-    return 1
+    for text, missing in (("have no result", frame[~done]), ("lack a finding", frame[lacking])):
+        if len(missing):
+            print(f"{len(missing)} of {len(frame)} runs {text}:", file=sys.stderr)
+        for name, reason, command in missing[["name", "reason", "command"]].itertuples(index=False):
+            print(f"  {name}: {reason}", file=sys.stderr)
+            print(f"    to fill it: {command or 'no command was recorded'}", file=sys.stderr)
+    return int((~done | lacking).any())
 
 
 if __name__ == "__main__":

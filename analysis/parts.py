@@ -9,28 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis import destinations
-from analysis.curves import curves, picture_parts, targeted
+from analysis.curves import curve_parts, picture_parts, targeted
 from analysis.files import write_whole
 from analysis.paper import paper_tables
 from analysis.paper.beside_paper import beside_paper
 from analysis.paper.paper_holes import with_holes
-from analysis.paper.placement import published_name
 from analysis.reading import selection
 from analysis.reading.collect import collect
 from analysis.tables import comparison_text, pareto_text, pivot, runs, tables
 from analysis.tables.cells import SYMBOLS
 from analysis.tables.compare import compare
-from analysis.tables.lines import METRICS, SETTINGS
 from analysis.tables.pareto import fronts
 from analysis.wandb import part as wandb_part
 from hypo.settings.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
-
-
-_TRADEOFF = ("R_nat", "R_hyp_minus")
-"""The axes of Figures 4 and 6 of Tao et al. (2022)."""
 
 
 def _add_folders(part: argparse.ArgumentParser) -> None:
@@ -61,7 +55,7 @@ def _for_tables(part: argparse.ArgumentParser) -> None:
     part.add_argument("--rows", metavar="KEYS", default="", help=text)
     part.add_argument("--columns", metavar="KEYS", default="", help="see --rows")
     metrics = ",".join(SYMBOLS)
-    part.add_argument("--metrics", metavar="NAMES", help=f"in such a table (default: {metrics})")
+    part.add_argument("--metrics", metavar="NAMES", help=f"metrics or shares in it (default: {metrics})")
 
 
 def _for_compare(part: argparse.ArgumentParser) -> None:
@@ -77,10 +71,7 @@ def _for_figures(part: argparse.ArgumentParser) -> None:
 
 def _for_curves(part: argparse.ArgumentParser) -> None:
     _for_figures(part)
-    x, y = _TRADEOFF
-    part.add_argument("-x", choices=(*SETTINGS, *METRICS), default=x, help=f"horizontal axis (default: {x})")
-    part.add_argument("-y", choices=tuple(METRICS), default=y, help=f"vertical axis (default: {y})")
-    part.add_argument("--paper", metavar="TABLE", help="draw a published table behind it, such as tao2022/table10")
+    curve_parts.add_arguments(part)
 
 
 def _for_paper_figure(part: argparse.ArgumentParser) -> None:
@@ -134,9 +125,7 @@ def _names(typed: str) -> list[str]:
 
 def _curves(options: argparse.Namespace) -> pandas.DataFrame:
     frame = _runs(options)
-    name = "tradeoff" if (options.x, options.y) == _TRADEOFF else f"{options.y}-against-{options.x}"
-    paper = None if options.paper is None else published_name(options.paper)  # of a rehearsal what it rehearses
-    figure = curves.tradeoff_figure(frame, options.x, options.y, paper)
+    figure, name = curve_parts.draw(frame, options)
     destinations.save_figure(figure, destinations.figure_folder(options), name)
     return frame
 
@@ -183,21 +172,21 @@ class Part:
     text: str
 
 
-_RUNS = "one row a run: settings, metrics as fractions in [0, 1], the ends of their 95 % intervals"
+_RUNS = "one row a run: settings, metrics and findings as fractions in [0, 1], the ends of their 95 % intervals"
 _PARETO = _texts(pareto_text.FORMATS, lambda frame, _: fronts(frame))
 _COMPARE = _texts(comparison_text.FORMATS, lambda frame, options: compare(frame, options.first, options.second))
 
 PARTS: dict[str, Part] = {
     "tables": Part(_tables, _for_tables, "D, A, F and the risks in percent, defense by λ, mean ± std over seeds"),
     "runs": Part(_texts(runs.FORMATS), _for_text(runs.FORMATS), _RUNS),
-    "curves": Part(_curves, _for_curves, "natural against hypocritical risk, one line a defense, λ at the points"),
+    "curves": Part(_curves, _for_curves, "natural against hypocritical risk over λ; --of draws a finding's curve"),
     "pareto": Part(
         _PARETO,
         _for_text(pareto_text.FORMATS),
         "which λ are not dominated, how low each front lies, where they cross",
     ),
     "compare": Part(_COMPARE, _for_compare, "two methods, cell by cell: over seeds and on single examples"),
-    "targeted": Part(_targeted, _for_figures, "mistakes that can be turned into each class (evaluation=targeted)"),
+    "targeted": Part(_targeted, _for_figures, "which class mistakes can be turned into (measurement=[targeted])"),
     "figure": Part(
         _paper_figure, _for_paper_figure, "a figure of the paper as it draws it, ours and what was published"
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.curves.drawing import COLORS, FONT_SIZE, STYLE, legend_below, plain
 from analysis.paper import published
-from analysis.tables.lines import METRICS, SETTINGS, Panel, Point, panels
+from analysis.tables.lines import METRICS, SETTINGS, Panel, Point, labels, panels
 from analysis.tables.pareto import undominated
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def tradeoff_figure(
     the Pareto front.
 
     Args:
-        x: a key of `lines.METRICS` (percent) or `lines.SETTINGS`; over ε a line is a defense at one λ.
-        y: a key of `lines.METRICS`.
+        x: a key of `lines.labels` (percent) or `lines.SETTINGS`; over ε a line is a defense at one λ.
+        y: a key of `lines.labels`.
         paper: a published table, such as "tao2022/table10", to lie behind every panel as pale lines.
 
     Raises:
@@ -49,7 +49,8 @@ def tradeoff_figure(
     """
     experiments = panels(frame, x, y)
     behind = {} if paper is None else published.curves(paper, x, y)
-    return draw([experiments[at : at + 2] for at in range(0, len(experiments), 2)] or [[]], x, y, behind)
+    rows = [experiments[at : at + 2] for at in range(0, len(experiments), 2)] or [[]]
+    return draw(rows, x, y, behind, labels=labels(frame))
 
 
 def draw(
@@ -58,17 +59,19 @@ def draw(
     y: str,
     behind: Mapping[str, list[tuple[float, float]]] | None = None,
     notes: Sequence[str] = (),
+    labels: Mapping[str, str] = METRICS,
 ) -> Figure:
     """Draw `rows` of panels of `x` against `y`, as `tradeoff_figure` does; a defense looks the same in all.
 
     Args:
         behind: published lines, by names that begin with their defense, to lie behind every panel.
         notes: lines to stand under the panels.
+        labels: what the axes are called.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
-    names = (SETTINGS[x] if x in SETTINGS else f"{METRICS[x]} (%)", f"{METRICS[y]} (%)")
+    names = (SETTINGS[x] if x in SETTINGS else f"{labels[x]} (%)", f"{labels[y]} (%)")
     columns = max(1, *map(len, rows))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(columns * _PANEL[0], len(rows) * _PANEL[1]), layout="constrained")
@@ -109,11 +112,15 @@ def _is_line(points: Sequence[Point]) -> bool:
 def _look(is_line: bool, taken: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The next free look: a line, or a grey marker."""
     if is_line:
-        used = sum(look["linestyle"] != "none" for look in taken.values())
-        color, marker = COLORS[used % len(COLORS)], _MARKERS[used % len(_MARKERS)]
-        return {"color": color, "marker": marker, "linestyle": _DASHES[used % len(_DASHES)]}
+        return line_look(sum(look["linestyle"] != "none" for look in taken.values()))
     used = sum(look["linestyle"] == "none" for look in taken.values())
     return {"color": "#444444", "marker": _SINGLE[used % len(_SINGLE)], "linestyle": "none"}
+
+
+def line_look(used: int) -> dict[str, Any]:
+    """The look of a line after `used` others."""
+    color, marker = COLORS[used % len(COLORS)], _MARKERS[used % len(_MARKERS)]
+    return {"color": color, "marker": marker, "linestyle": _DASHES[used % len(_DASHES)]}
 
 
 def _draw(axes: Axes, panel: Panel, looks: dict[str, dict[str, Any]], names: tuple[str, str]) -> dict[str, Artist]:
@@ -128,14 +135,19 @@ def _draw(axes: Axes, panel: Panel, looks: dict[str, dict[str, Any]], names: tup
         size = _MARKER if look["linestyle"] != "none" else _SINGLE_MARKER
         (handles[name],) = axes.plot(x, y, **look, markersize=size, linewidth=1, markeredgewidth=0.5, zorder=2)
     if not handles:
-        text = "no finished run has\n" + " and\n".join(name.removesuffix(" (%)") for name in names)
+        text = "no finished run has\n" + " and\n".join(_wrapped(name.removesuffix(" (%)")) for name in names)
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
         axes.set(xticks=[], yticks=[])
     axes.set_title("\n".join(map(plain, textwrap.wrap(panel.heading, _CHARACTERS))))
-    axes.set(xlabel=names[0], ylabel=names[1])
+    axes.set_xlabel(_wrapped(names[0]))
+    axes.set_ylabel(_wrapped(names[1]))
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(0.08)
     return handles
+
+
+def _wrapped(label: str) -> str:
+    return "\n".join(map(plain, textwrap.wrap(label, _CHARACTERS)))
 
 
 def _hollow_out(axes: Axes, panel: Panel, looks: dict[str, dict[str, Any]]) -> int:

@@ -7,13 +7,12 @@ prediction needs no attack; it is told apart from what was moved there.
 
 from __future__ import annotations
 
-import json
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.curves.drawing import COLORS, STYLE, legend_below, plain
-from analysis.tables.cells import Cell, blocks
+from analysis.reading.findings import Findings
+from analysis.tables.cells import blocks
 from hypo.settings.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,28 +45,27 @@ def targeted_rates(frame: pandas.DataFrame) -> pandas.DataFrame:
         n: how many seeds.
 
     Raises:
-        InputError: when no finished run was evaluated with targets.
+        InputError: when no finished run was measured with targets.
     """
     import pandas
 
+    runs = frame.drop_duplicates("directory").set_index("directory")
     rows = [
         {"heading": block.heading, "defense": cell.defense, "lambda": cell.lambda_, **row}
         for block in blocks(frame)
         for cell in block.cells
-        for row in _rows(cell)
+        for row in _rows(runs.loc[list(cell.done)])
     ]
     if not rows:
-        raise InputError("no finished run here was evaluated with targets; evaluation=targeted does that")
+        raise InputError("no finished run here was measured with targets; measurement=[targeted] does that")
     return pandas.DataFrame(rows)
 
 
-def _rows(cell: Cell) -> list[dict[str, Any]]:
+def _rows(seeds_of_cell: pandas.DataFrame) -> list[dict[str, Any]]:
     import pandas
 
-    files = [Path(run) / "result.json" for run in cell.done]
-    if gone := [file.parent for file in files if not file.exists()]:
-        raise InputError(f"targeted: takes run directories, which W&B's runs are not, got {gone[0]}")
-    entries = [entry for file in files for entry in _entries(json.loads(file.read_text(encoding="utf-8")))]
+    hidden = zip(seeds_of_cell["findings"], seeds_of_cell["R_hyp_minus"], strict=True)
+    entries = [entry for findings, hypocritical in hidden for entry in _entries(findings, hypocritical)]
     if not entries:
         return []
     rates = pandas.DataFrame(entries).astype({"moved_of_others": float})
@@ -80,23 +78,26 @@ def _rows(cell: Cell) -> list[dict[str, Any]]:
     return means.reset_index().to_dict("records")
 
 
-def _entries(result: dict[str, Any]) -> list[dict[str, Any]]:
+def _entries(findings: Findings, hypocritical: float) -> list[dict[str, Any]]:
     """The rates of one run, "y" first; none where it has no targets, or no mistake that could be turned."""
+    curves = {each["name"]: each["points"] for each in findings.get(TARGETED, {"curves": []})["curves"]}
+    moved_to = {point["at"]: point for point in curves.get("moved", [])}
     found = [
         {
             "attack": TARGETED,
-            "class": entry["class"],
-            "mistakes": entry["already"]["of"],
-            "already": 100 * entry["already"]["count"] / entry["already"]["of"],
-            "moved": 100 * entry["moved"]["count"] / entry["already"]["of"],
-            "moved_of_others": 100 * entry["moved"]["value"] if entry["moved"]["of"] else None,
+            "class": str(already["at"]),
+            "mistakes": already["of"],
+            "already": 100 * already["count"] / already["of"],
+            "moved": 100 * moved["count"] / already["of"],
+            "moved_of_others": 100 * moved["value"] if moved["of"] else None,
         }
-        for entry in result.get("targeted", [])
-        if entry["already"]["of"]
+        for already in curves.get("already", [])
+        if already["of"]
+        for moved in [moved_to[already["at"]]]
     ]
     if not found:
         return []
-    hidden = 100 * result["R_hyp_minus"]
+    hidden = 100 * hypocritical
     mistakes = {"mistakes": found[0]["mistakes"], "already": 0.0, "moved": hidden, "moved_of_others": hidden}
     return [{"attack": HYPOCRITICAL, "class": "y", **mistakes}, *found]
 

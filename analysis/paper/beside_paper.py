@@ -138,10 +138,10 @@ def _row(placement: Placement, published: PublishedRow, fitting: Sequence[Run]) 
     }
     counted = [run for run in done if any(placement.in_column(run, attack) for attack in columns)]
     where = f"{placement.name}, {' '.join(filter(None, published.setting.values()))}"
-    refuse_mixtures(where, counted, but=_tells_columns_apart)
+    refuse_mixtures(where, counted, but=is_of_the_attack)
     for attack, column in columns.items():
         if attack not in OF_ANY_ATTACK:
-            refuse_mixtures(f"{where}, {attack}", column, but=_tells_nothing)
+            refuse_mixtures(f"{where}, {attack}", column)
             refuse_twins(f"{where}, {attack}", column)
     pairs = {key: Pair(figure, _ours(columns[key[0]], key[1])) for key, figure in published.figures.items()}
     compared = counted and not placement.rehearsal
@@ -154,15 +154,6 @@ def _deviations(runs: Sequence[Run]) -> Deviations:
     for run in runs:
         recorded |= settings_that_matter(run)
     return deviations(recorded)
-
-
-def _tells_columns_apart(key: str) -> bool:
-    return is_of_the_attack(key) or _tells_nothing(key)
-
-
-def _tells_nothing(key: str) -> bool:
-    """Whether D, A and F are the same with and without the setting: targeted rates are measured beside them."""
-    return key == "evaluation.targeted"
 
 
 def _other_attacks(placement: Placement) -> dict[str, int]:
@@ -182,7 +173,7 @@ def _ours(runs: Sequence[Run], metric: str) -> Estimate | None:
     """Mean and std over seeds in percent, None where no run has the metric."""
     import pandas
 
-    by_seed = {run["seed"]: run[metric] for run in runs if run.get(metric) == run.get(metric)}
+    by_seed = {run["seed"]: run[metric] for run in runs if run.get(metric, math.nan) == run.get(metric)}
     if not by_seed:
         return None
     percent = 100 * pandas.Series(list(by_seed.values()), dtype=float)

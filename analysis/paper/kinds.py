@@ -12,7 +12,9 @@ from analysis.reading.setting_values import several, written
 from hypo.settings.errors import InputError
 
 
-def refuse_mixtures(where: str, runs: Sequence[Mapping[str, Any]], but: Callable[[str], bool]) -> None:
+def refuse_mixtures(
+    where: str, runs: Sequence[Mapping[str, Any]], but: Callable[[str], bool] = lambda key: False
+) -> None:
     """Make sure that `runs` (rows of `collect`) differ in seeds alone, and in settings that `but` is true of.
 
     A setting that an older run did not record is not known to differ.
@@ -34,19 +36,14 @@ def refuse_mixtures(where: str, runs: Sequence[Mapping[str, Any]], but: Callable
 
 
 def refuse_twins(where: str, runs: Sequence[Mapping[str, Any]]) -> None:
-    """Make sure that no two of `runs` have one seed, unless one of them has targeted rates besides.
+    """Make sure that no two of `runs` have one seed.
 
     Raises:
         InputError: otherwise, with their run ids.
     """
-    seeds = Counter((run["seed"], written(run.get("evaluation.targeted"))) for run in runs)
-    for (seed, targeted), count in seeds.items():
+    for seed, count in Counter(run["seed"] for run in runs).items():
         if count > 1:
-            twins = [
-                run["run_id"]
-                for run in runs
-                if (run["seed"], written(run.get("evaluation.targeted"))) == (seed, targeted)
-            ]
+            twins = [run["run_id"] for run in runs if run["seed"] == seed]
             told = f"would average {count} runs of seed {seed}: {', '.join(twins)}"
             raise InputError(f"{where}: {told}: add --only run_id={twins[0]}, or give fewer folders")
 

@@ -20,7 +20,7 @@ OF_ANY_ATTACK = ("clean", "certified")
 _DATASETS = ("cifar10", "svhn", "cifar100", "tinyimagenet")
 """Their order in every table and figure."""
 
-_EVALUATIONS = {"pgd20": "pgd-20", "targeted": "pgd-20", "pgd100": "pgd-100", "fgsm": "fgsm", "cw100": "cw-100"}
+_EVALUATIONS = {"pgd20": "pgd-20", "pgd100": "pgd-100", "fgsm": "fgsm", "cw100": "cw-100"}
 """What an option of a small sweep stands for; its attack itself may have fewer steps."""
 
 

@@ -80,14 +80,10 @@ def settings_that_matter(run: Mapping[str, Any]) -> dict[str, Any]:
 def deviations(run: Mapping[str, Any]) -> Deviations:
     """In what `run`, one of a published row's experiment, differs from the recipe that it is nearer to.
 
-    Its attack is no part of the recipe (see `published_attacks`), nor is whether targeted rates are measured too.
+    Its attack is no part of the recipe (see `published_attacks`).
     A setting that an older run did not record is not known to differ.
     """
-    ours = {
-        key: value
-        for key, value in settings_that_matter(run).items()
-        if not is_of_the_attack(key) and key != "evaluation.targeted"
-    }
+    ours = {key: value for key, value in settings_that_matter(run).items() if not is_of_the_attack(key)}
     of_paper, of_code = (_differences(ours, _recipe(run, code)) for code in (False, True))
     # Where a run is as near to both, or no setting tells the two apart, how its attack is scored does.
     scored = run.get("evaluation.success") == "last_iterate"

@@ -18,7 +18,9 @@ import yaml
 
 from analysis.escaping import one_line
 from analysis.reading import wandb_runs
-from analysis.reading.measured import CERTIFIED, METRICS, metrics
+from analysis.reading.columns import FOUND, LEADING, METRICS, ends
+from analysis.reading.findings import lacking, shares
+from analysis.reading.measured import NOTHING, measured
 from analysis.reading.row_cache import RowCache
 from analysis.reading.setting_columns import setting_columns
 from analysis.reading.sources import run_directories
@@ -28,10 +30,6 @@ from hypo.settings.identity import SCHEMA
 
 if TYPE_CHECKING:
     import pandas
-
-_IDENTITY = ("run_id", "name", "directory", "state", "reason", "command")
-_SETTINGS = ("dataset", "training_data", "arch", "defense", "lambda", "lambda_value", "norm", "epsilon")
-_COLUMNS = (*_IDENTITY, *_SETTINGS, "epsilon_value", "recipe", "evaluation", "seed", "settings")
 
 # The C parser is five times as fast, and a thousand configs take the Python one seven seconds.
 _YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -46,14 +44,18 @@ def collect(outputs: str | Path | Sequence[str | Path], project: str | None = No
     Columns:
         run_id, name, directory, command: str; `command` would run it again, "" where unknown.
         state: done, queued, running, interrupted, failed, missing (a sweep names it, it has no directory) or
-            unreadable. reason: one line, "" for a run that is done.
+            unreadable. reason: one line, "" for a run that is done and has a finding of all that its config
+            asks to measure.
         dataset, training_data, arch, defense, norm, recipe, evaluation: the chosen options, str.
         lambda, epsilon: as typed, str ("" where there is none); lambda_value, epsilon_value: float or NaN.
-        seed: nullable integer.
+        seed: nullable integer. measurement: what its config asks to measure, names between commas; two runs that
+            differ in it alone are one experiment.
         settings, defense_settings: short hashes of everything else that was set, outside and inside the
             group `defense`; runs of which one differs are different experiments. "" if config.yaml is broken.
         <metric>, <metric>_lower, <metric>_upper: fractions in [0, 1] with their 95 % Wilson interval;
-            NaN where there is no result, or nothing to condition on.
+            NaN where there is no result, or nothing to condition on. First those of every run, then the shares of
+            all findings.
+        findings, searches: what else result.json says, as mappings (`findings.checked`, `findings.searches`).
         <group>.<setting>: every single setting that entered one of the two hashes.
 
     A run that is found twice (the same run id in two copies) is one row, the copy that is done if one is.
@@ -73,10 +75,11 @@ def collect(outputs: str | Path | Sequence[str | Path], project: str | None = No
             rows[row["run_id"]] = row
     for cache in caches.values():
         cache.save()
-    numbers = [f"{metric}{end}" for metric in (*METRICS, *CERTIFIED) for end in ("", "_lower", "_upper")]
-    leading = [*_COLUMNS, "defense_settings", *numbers]
+    found_by_measurements = shares(row["findings"] for row in rows.values())
+    numbers = [column for share in (*METRICS, *found_by_measurements) for column in ends(share)]
     single = dict.fromkeys(key for row in rows.values() for key in row if "." in key)
-    frame = pandas.DataFrame(list(rows.values()), columns=[*leading, *single], dtype=object)
+    columns = [*LEADING, *numbers, *FOUND, *single]
+    frame = pandas.DataFrame(list(rows.values()), columns=columns, dtype=object)
     floats = dict.fromkeys(["lambda_value", "epsilon_value", *numbers], "float64")
     return frame.astype({**floats, "seed": "Int64"})
 
@@ -105,7 +108,7 @@ def _read_run(directory: Path, planned: Record) -> dict[str, Any]:
     config, config_fault = load(directory / "config.yaml")
     status, status_fault = load(directory / "status.json")
     result, result_fault = load(directory / "result.json")
-    measured: dict[str, float] = {}
+    columns = dict(NOTHING)
     begun = any((directory / name).exists() for name in ("status.json", "result.json"))
     if planned and not begun:
         config, status = dict(planned["config"]), {"command": planned["command"]}
@@ -115,8 +118,8 @@ def _read_run(directory: Path, planned: Record) -> dict[str, Any]:
     elif config_fault:
         state, reason = "unreadable", config_fault
     elif (directory / "result.json").exists():
-        measured, fault = ({}, result_fault) if result_fault else metrics(result)
-        state, reason = ("unreadable", fault) if fault else ("done", "")
+        columns, fault = (columns, result_fault) if result_fault else measured(result)
+        state, reason = ("unreadable", fault) if fault else ("done", _unmeasured(config, status, columns))
     elif status_fault:
         state, reason = "unreadable", status_fault
     else:
@@ -129,8 +132,17 @@ def _read_run(directory: Path, planned: Record) -> dict[str, Any]:
         "reason": reason,
         "command": one_line(status.get("command")),
         **setting_columns(config),
-        **measured,
+        **columns,
     }
+
+
+def _unmeasured(config: Mapping[str, Any], status: Mapping[str, Any], columns: Mapping[str, Any]) -> str:
+    """Why a run that has a result is without a finding that its config asks for; "" where it has them all."""
+    names = lacking(config, columns["findings"])
+    if not names:
+        return ""
+    why = "" if status.get("state") == "done" else f": {_unfinished(status)[1]}"
+    return f"it has no finding of {', '.join(names)}{why}"
 
 
 def load(path: Path) -> tuple[dict[str, Any], str]:

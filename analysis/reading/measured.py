@@ -1,4 +1,4 @@
-"""The fractions that a run measures, as result.json and the summary in W&B have them."""
+"""What a run measured, as result.json and the summary in W&B have it."""
 
 from __future__ import annotations
 
@@ -6,59 +6,45 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.escaping import one_line
-
-METRICS = (
-    "D",
-    "A",
-    "F",
-    "R_nat",
-    "R_adv",
-    "R_adv_plus",
-    "R_hyp",
-    "R_hyp_minus",
-    "R_hyp_bar_minus",
-    "R_sta",
-    "R_sta_minus",
-    "G_adv",
-    "G_hyp",
-)
-"""The fractions that every run measures; each also has the columns `<metric>_lower` and `<metric>_upper`."""
+from analysis.reading import findings
+from analysis.reading.columns import METRICS, ends
+from analysis.reading.findings import fraction
 
 _LATER = ("R_hyp_bar_minus", "G_adv", "G_hyp")
-"""Those that a result of version 0.1 does not have."""
+"""Those that version 0.1 did not measure, and its runs do not have."""
 
-CERTIFIED = (
-    "A_certified",
-    "F_certified",
-    "R_adv_plus_certified",
-    "R_hyp_minus_certified",
-    "R_sta_minus_certified",
-)
-"""The fractions that only networks with a guarantee have, with columns of the same kinds."""
+NOTHING: Mapping[str, Any] = {"findings": {}, "searches": {}}
+"""What a run without a result has found."""
 
 
-def metrics(result: Mapping[str, Any], source: str = "result.json") -> tuple[dict[str, float], str]:
-    """Metrics and interval ends, null left out, and what is wrong with them; `source` is what `result` is."""
-    values: dict[str, float] = {}
+def measured(result: Mapping[str, Any], source: str = "result.json") -> tuple[dict[str, Any], str]:
+    """The columns of `collect` that come from a result, null left out, and what is wrong with it.
+
+    `source` is what `result` is. The columns are fractions and interval ends, those of the findings' shares too,
+    `findings` and `searches`; where something is wrong, they are those of a run without a result.
+    """
+    entry = "findings"
     try:
-        for metric in (*METRICS, *CERTIFIED):
-            if metric in (*_LATER, *CERTIFIED) and metric not in result:
-                continue
-            if result[metric] is not None:
-                values[metric] = _fraction(result[metric])
-            if result["intervals"].get(metric) is not None:
-                lower, upper = result["intervals"][metric]
-                values |= {f"{metric}_lower": _fraction(lower), f"{metric}_upper": _fraction(upper)}
+        found = findings.checked(result)
+        entry = "searches"
+        columns: dict[str, Any] = {"findings": found, "searches": findings.searches(result)}
+        shares = [name for finding in found.values() for name in finding["shares"]]
+        for entry in (*METRICS, *shares):
+            if entry not in _LATER or entry in result:
+                columns |= _values(entry, result)
     except KeyError as error:
-        return {}, f"{source} is unreadable: it has no {error}"
+        return dict(NOTHING), f"{source} is unreadable: it has no {error}"
     except (AttributeError, TypeError, ValueError) as error:
-        return {}, one_line(f"{source} is unreadable: {metric}: {error}")
-    return values, ""
+        return dict(NOTHING), one_line(f"{source} is unreadable: {entry}: {error}")
+    return columns, ""
 
 
-def _fraction(value: Any) -> float:
-    """`value` as what it has to be; ValueError or TypeError for anything else."""
-    found = float(value)
-    if not 0 <= found <= 1:  # NaN neither
-        raise ValueError(f"{value} is no fraction in [0, 1]")
-    return found
+def _values(share: str, result: Mapping[str, Any]) -> dict[str, float]:
+    intervals = result["intervals"]
+    interval = intervals.get(share)
+    # W&B leaves out what is null, but not inside of the intervals.
+    value = result.get(share) if share in intervals and interval is None else result[share]
+    values = [] if value is None else [(share, fraction(value))]
+    if interval is not None:
+        values += zip(ends(share)[1:], map(fraction, interval), strict=True)
+    return dict(values)

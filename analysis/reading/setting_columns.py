@@ -13,6 +13,8 @@ from hypo.settings.identity import short_hash
 
 # Where a run lies, what it is called and how it is computed does not change its result.
 _NO_SETTING = {"root", "cache", "download", "name", "device", "output_dir", "tracking", "run_id", "command"}
+# What is measured on a model leaves the model as it is, and all that else is measured on it.
+_NO_GROUP = {"defense", "measurement"}
 _NO_SINGLE_SETTING = {"evaluation.batch", "defense.lambda_", "threat_model.epsilon"}  # λ, ε: own columns
 
 _IN_TURN = {"evaluation.then"}  # groups of components by name, which are a setting too: which there are, in order
@@ -36,7 +38,7 @@ def setting_columns(config: Mapping[str, Any]) -> dict[str, Any]:
     others = dict(
         leaf
         for group, values in groups.items()
-        if group != "defense" and group not in _NO_SETTING
+        if group not in _NO_GROUP and group not in _NO_SETTING
         for leaf in _leaves(group, values)
     )
     threat_model = groups.get("threat_model", {})
@@ -53,6 +55,7 @@ def setting_columns(config: Mapping[str, Any]) -> dict[str, Any]:
         "recipe": one_line(groups.get("recipe", {}).get("name")),
         "evaluation": one_line(groups.get("evaluation", {}).get("name")),
         "seed": seed if isinstance(seed, int) else None,
+        "measurement": ",".join(map(one_line, groups.get("measurement", {}))),
         "settings": short_hash(others) if groups else "",
         "defense_settings": short_hash(defense) if groups else "",
         **others,

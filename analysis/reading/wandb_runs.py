@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.escaping import one_line
-from analysis.reading.measured import metrics
+from analysis.reading.findings import lacking
+from analysis.reading.measured import NOTHING, measured
 from analysis.reading.setting_columns import setting_columns
 from hypo.runs.tracking import NAME
 from hypo.runs.wandb_process import probe
@@ -126,15 +127,16 @@ def _row(
     directory: str, run_id: str, config: Mapping[str, Any], summary: Mapping[str, Any], exit_code: int | None
 ) -> dict[str, Any]:
     """One row of `collect`; a run counts as done when it ended well and has all results."""
-    found, fault = metrics(summary, "its summary in W&B") if exit_code == 0 else ({}, "")
+    found, fault = measured(summary, "its summary in W&B") if exit_code == 0 else (dict(NOTHING), "")
     if exit_code is None:
         state, reason = "running", "W&B has seen no end of it: it is running, or was killed"
     elif exit_code:
         state, reason = "failed", "failed, as W&B has it"
+    elif fault:
+        state, reason = "unreadable", fault
     else:
-        state, reason = (
-            ("unreadable", fault.replace("result.json", "its summary in W&B")) if fault else ("done", "")
-        )
+        names = ", ".join(lacking(config, found["findings"]))
+        state, reason = "done", f"its summary in W&B has no finding of {names}" if names else ""
     return {
         "run_id": one_line(run_id),
         "name": one_line(config.get("name") or run_id),

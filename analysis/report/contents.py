@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from analysis.paper import published
 from analysis.paper.beside_paper import Comparison, beside_paper
-from analysis.reading.measured import METRICS
-from analysis.tables.cells import Block, Cell, blocks, unplaced
+from analysis.reading.columns import METRICS, ends
+from analysis.reading.findings import Share, shares
+from analysis.tables.cells import SYMBOLS, Block, Cell, blocks, unplaced
+from analysis.tables.lines import labels
 from analysis.tables.records import number
-from analysis.tables.tables import shown
+from analysis.tables.tables import cell_text
 from hypo.settings.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ class Contents:
         runs: one record a run, done or not, with the page that it has.
         comparisons: every published table that has a row of which we have runs, cut to these rows.
         refused: the names of those where runs that differ would be averaged, and why.
+        labels: what can be drawn against natural risk or λ: the metrics and the findings' shares by name.
+        shares: those that any run has.
     """
 
     experiments: tuple[Experiment, ...]
@@ -55,6 +59,14 @@ class Contents:
     comparisons: tuple[Comparison, ...]
     refused: tuple[tuple[str, str], ...]
     unplaced: tuple[str, ...]
+    labels: dict[str, str]
+    shares: dict[str, Share]
+
+    @property
+    def symbols(self) -> dict[str, str]:
+        """How each metric and share is printed."""
+        known = {**{name: name for name in METRICS}, "R_sta_minus": "R_sta⁻", **SYMBOLS}
+        return known | {name: share.symbol for name, share in self.shares.items()}
 
     @property
     def defenses(self) -> list[str]:
@@ -75,29 +87,32 @@ class Contents:
 
     @property
     def missing(self) -> list[dict[str, Any]]:
-        """The runs without a result."""
-        return [run for run in self.runs if run["state"] != "done"]
+        """The runs without a result, or without a finding that they were asked for."""
+        return [run for run in self.runs if run["reason"]]
 
 
 def contents(frame: pandas.DataFrame) -> Contents:
     """What the report says about the runs of `frame` (from `collect`)."""
     experiments = tuple(_experiment(block) for block in blocks(frame))
-    runs = tuple(_run(index, row) for index, row in enumerate(frame.to_dict("records")))
+    of_findings = shares(frame["findings"])
+    measured = (*METRICS, *of_findings)
+    runs = tuple(_run(index, row, measured) for index, row in enumerate(frame.to_dict("records")))
     by_directory = {run["directory"]: run for run in runs}
     charts: dict[str, list[dict[str, Any]]] = {"cells": [], "runs": [], "published": []}
     for at, experiment in enumerate(experiments):
         for cell in experiment.block.cells:
             where = {"experiment": at, "defense": cell.defense, "lambda": cell.lambda_}
             where["lambda_value"] = number(cell.lambda_value)
-            charts["cells"].append({**where, "n": cell.seeds, **_metrics(cell)})
+            charts["cells"].append({**where, "n": cell.seeds, **_metrics(cell, measured)})
             for directory in cell.done:
                 run = by_directory[directory]
                 run["experiment"], run["label"] = at, cell.defense
-                shown = {key: run[key] for key in ("seed", "run_id", "page", *METRICS)}
+                shown = {key: run[key] for key in ("seed", "run_id", "page", *measured)}
                 charts["runs"].append({**where, **shown})
         charts["published"] += _published(at, experiment.block, frame)
     compared, refused = _comparisons(frame)
-    return Contents(experiments, charts, runs, tuple(compared), tuple(refused), tuple(unplaced(frame)))
+    lost, named = tuple(unplaced(frame)), labels(frame)
+    return Contents(experiments, charts, runs, tuple(compared), tuple(refused), lost, named, of_findings)
 
 
 def _experiment(block: Block) -> Experiment:
@@ -105,11 +120,11 @@ def _experiment(block: Block) -> Experiment:
     return Experiment(block, {**settings, "others": block.others or "—"})
 
 
-def _run(index: int, row: Mapping[Hashable, Any]) -> dict[str, Any]:
-    """A row of `collect`, its metrics in percent, and the name of its page."""
+def _run(index: int, row: Mapping[Hashable, Any], measured: Sequence[str]) -> dict[str, Any]:
+    """A row of `collect`, its metrics and the ends of their intervals in percent, and the name of its page."""
     # A run id comes from a file: only a plain one names another file.
     page = row["run_id"] if re.fullmatch(r"\w{1,64}", row["run_id"]) else f"run-{index}"
-    metrics = {name: number(100 * row[name]) for name in METRICS}
+    metrics = {column: number(100 * row[column]) for name in measured for column in ends(name)}
     seed = None if row["seed"] is None or row["seed"] != row["seed"] else int(row["seed"])
     return {
         **{str(key): value for key, value in row.items()},
@@ -120,12 +135,12 @@ def _run(index: int, row: Mapping[Hashable, Any]) -> dict[str, Any]:
     }
 
 
-def _metrics(cell: Cell) -> dict[str, Any]:
+def _metrics(cell: Cell, measured: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name in METRICS:
+    for name in measured:
         estimate = cell.estimates[name]
         mean, std = number(estimate.mean), 0.0 if math.isnan(estimate.std) else estimate.std
-        found |= {name: mean, f"{name}_shown": shown(estimate)}
+        found |= {name: mean, f"{name}_shown": cell_text(cell, name)}
         if mean is not None:
             found |= {f"{name}_low": number(mean - std), f"{name}_high": number(mean + std)}
     return found

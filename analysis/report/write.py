@@ -17,7 +17,7 @@ from analysis.report.charts import specifications
 from analysis.report.contents import CHOICES, Contents, contents
 from analysis.report.run_page import RunPage, run_page
 from analysis.tables.cells import SYMBOLS
-from analysis.tables.tables import UNITS, shown
+from analysis.tables.tables import cell_text, tradeoff_table
 
 if TYPE_CHECKING:
     import jinja2
@@ -38,7 +38,8 @@ def write_report(frame: pandas.DataFrame, folder: Path) -> Path:
     for each in (folder, folder / "pages", folder / "assets"):
         make_folder(each)
     found = contents(frame)
-    specs = f"const CHARTS = {json.dumps(specifications(found.defenses, found.largest_lambda))};\n"
+    charts = specifications(found.defenses, found.largest_lambda, found.symbols)
+    specs = f"const CHARTS = {json.dumps(charts)};\n"
     pages = [run_page(run) for run in found.runs]
     common = {name: _common([getattr(page, name) for page in pages]) for name in ("settings", "environment")}
     write_whole(folder / "assets" / "vega.js", _vega().encode())
@@ -48,16 +49,16 @@ def write_report(frame: pandas.DataFrame, folder: Path) -> Path:
         write_whole(folder / "assets" / name, (_HERE / "static" / name).read_bytes())
     for run, page in zip(found.runs, pages, strict=True):
         path = folder / run["page"]
-        picture = path.with_suffix(".webp")
-        if page.picture is not None:
-            write_whole(picture, page.picture)
-        write_whole(path, _run_html(run, page, common, picture.name).encode())
+        for finding in page.findings:
+            for picture in finding.pictures:
+                write_whole(folder / "pages" / picture.file(path.stem), picture.content)
+        write_whole(path, _run_html(run, page, common, path.stem).encode())
     first = folder / "index.html"
-    write_whole(first, _index_html(found).encode())
+    write_whole(first, _index_html(found, tradeoff_table(frame).units).encode())
     return first
 
 
-def _index_html(found: Contents) -> str:
+def _index_html(found: Contents, units: str) -> str:
     states = Counter(run["state"] for run in found.runs)
     options = {
         key: list(dict.fromkeys(experiment.choices[key] for experiment in found.experiments)) for key in CHOICES
@@ -67,8 +68,8 @@ def _index_html(found: Contents) -> str:
         states=[(state, states[state]) for state in _STATES if states[state]],
         choices=[(key, title, options[key]) for key, title in CHOICES.items()],
         symbols=SYMBOLS,
-        shown=shown,
-        units=UNITS,
+        cell_text=cell_text,
+        units=units,
         papers=[
             (each.name, paper_tables.titles(each), paper_tables.rows(each), paper_tables.notes(each))
             for each in found.comparisons
@@ -82,10 +83,11 @@ def _index_html(found: Contents) -> str:
     )
 
 
-def _run_html(run: dict[str, Any], page: RunPage, common: dict[str, list[Pair]], picture: str) -> str:
+def _run_html(run: dict[str, Any], page: RunPage, common: dict[str, list[Pair]], stem: str) -> str:
     own = {name: [pair for pair in getattr(page, name) if pair not in shared] for name, shared in common.items()}
-    data = {"history": page.history}
-    return _template("run.html").render(run=run, page=page, own=own, picture=picture, data=data)
+    drawn = {curve.about.key: curve.points for finding in page.findings for curve in finding.curves}
+    data = {"history": page.history, "curves": drawn}
+    return _template("run.html").render(run=run, page=page, own=own, stem=stem, data=data)
 
 
 def _common(pages: Sequence[Sequence[Pair]]) -> list[Pair]:
@@ -99,13 +101,15 @@ def _common(pages: Sequence[Sequence[Pair]]) -> list[Pair]:
 def _environment() -> jinja2.Environment:
     import jinja2
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}  # a page has some hundred numbers
+    return environment
 
 
 def _template(name: str) -> jinja2.Template:

@@ -6,11 +6,14 @@ defense), a cell one defense at one λ in it. Only the seeds of one cell are eve
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analysis.reading.measured import METRICS
+from analysis.reading.columns import METRICS
+from analysis.reading.findings import Share, shares
 from analysis.tables.trend import trend
 
 if TYPE_CHECKING:
@@ -58,7 +61,7 @@ class Cell:
         lambda_: as typed, "" for a defense that takes none; lambda_value is then NaN.
         done: the run directories of the seeds that have a result.
         runs: how many seeds there are.
-        estimates: one for every metric of `collect`.
+        estimates: one for every metric of `collect`, and for every share that a finding of any run has.
         notes: one line for every hole and its reason.
     """
 
@@ -83,7 +86,8 @@ class Block:
 
     `heading_but_epsilon` is the same for experiments that differ in ε alone. `others` says what other settings set
     it apart from experiments with the same heading, "" where none does. `trends` has a line for every defense
-    with several λ and seeds: what λ does, and how sure that is.
+    with several λ and seeds: what λ does, and how sure that is. `shares` are those of the findings that its runs
+    have, by name.
     """
 
     heading: str
@@ -93,6 +97,7 @@ class Block:
     settings: dict[str, str]
     cells: tuple[Cell, ...]
     trends: tuple[str, ...]
+    shares: Mapping[str, Share]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -106,6 +111,7 @@ def blocks(frame: pandas.DataFrame) -> list[Block]:
     Cells are sorted: `none`, `standard` and `pgd_at`, then the other defenses as they come, each by λ.
     """
     placed = one_spelling(frame[frame["settings"] != ""], "epsilon")
+    measured = (*METRICS, *shares(frame["findings"]))
     found = []
     for _, alike in placed.groupby(_EXPERIMENT[:-1], sort=False):
         differences = _differences(alike, "settings")
@@ -118,7 +124,9 @@ def blocks(frame: pandas.DataFrame) -> list[Block]:
             )
             epsilon = float(runs["epsilon_value"].iloc[0])
             others = differences[settings]
-            found.append(Block(heading, but_epsilon, others, epsilon, key, *_cells_and_trends(runs)))
+            of_findings = shares(runs["findings"])
+            parts = _cells_and_trends(runs, measured)
+            found.append(Block(heading, but_epsilon, others, epsilon, key, *parts, of_findings))
     return found
 
 
@@ -154,7 +162,7 @@ def _differences(runs: pandas.DataFrame, key: str) -> dict[Any, str]:
     }
 
 
-def _cells_and_trends(runs: pandas.DataFrame) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
+def _cells_and_trends(runs: pandas.DataFrame, measured: Sequence[str]) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
     cells: list[Cell] = []
     trends: list[str | None] = []
     names = list(runs["defense"].unique())
@@ -164,26 +172,27 @@ def _cells_and_trends(runs: pandas.DataFrame) -> tuple[tuple[Cell, ...], tuple[s
         for variant, of_variant in of_name.groupby("defense_settings", sort=False):
             label = f"{name} ({differences[variant]})" if differences[variant] else name
             by_lambda = one_spelling(of_variant, "lambda").groupby("lambda", sort=False)
-            row = [_cell(label, seeds) for _, seeds in by_lambda]
+            row = [_cell(label, seeds, measured) for _, seeds in by_lambda]
             cells += sorted(row, key=lambda cell: (not math.isnan(cell.lambda_value), cell.lambda_value))
             trends.append(trend(label, of_variant))
     return tuple(cells), tuple(line for line in trends if line is not None)
 
 
-def _cell(label: str, runs: pandas.DataFrame) -> Cell:
+def _cell(label: str, runs: pandas.DataFrame, measured: Sequence[str]) -> Cell:
     runs = runs.sort_values("seed", kind="stable")
     done = runs[runs["state"] == "done"]
     lambda_ = str(runs["lambda"].iloc[0])
     where = f"{label}, λ = {lambda_}" if lambda_ else label
     estimates, notes = {}, []
-    for reason, missing in runs[runs["state"] != "done"].groupby("reason", sort=False):
+    for reason, missing in runs[runs["reason"] != ""].groupby("reason", sort=False):
         notes.append(f"{where}, {_seeds(missing)}: {reason}")
-    for metric in METRICS:
+    for metric in measured:
         percent = 100 * done[metric]
         estimates[metric] = Estimate(float(percent.mean()), float(percent.std()), int(percent.count()))
         if metric in SYMBOLS and percent.isna().any():
             why = _UNDEFINED.get(metric, "the result has none")
             notes.append(f"{where}, {_seeds(done[percent.isna()])}: {SYMBOLS[metric]} is undefined, {why}")
+    notes += [f"{where}: {key} was measured with different settings" for key in differing(done["findings"])]
     twice = done[done["seed"].duplicated(keep=False)]
     if len(twice):
         # The run ids differ by what config.yaml does not show, such as the images in a folder.
@@ -198,6 +207,15 @@ def _cell(label: str, runs: pandas.DataFrame) -> Cell:
         estimates=estimates,
         notes=tuple(notes),
     )
+
+
+def differing(of_runs: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The measurements that were not set the same in all the runs that have their finding."""
+    settings: dict[str, set[str]] = {}
+    for findings in of_runs:
+        for key, finding in findings.items():
+            settings.setdefault(key, set()).add(json.dumps(finding["settings"], sort_keys=True))
+    return (key for key, different in settings.items() if len(different) > 1)
 
 
 def _seeds(runs: pandas.DataFrame) -> str:

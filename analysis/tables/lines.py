@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from analysis.reading.findings import shares
 from analysis.tables.cells import Block, Cell, Estimate, blocks
 
 if TYPE_CHECKING:
@@ -25,10 +26,16 @@ METRICS = {
     "G_adv": "accuracy that an adversary takes away",
     "G_hyp": "accuracy that a false friend adds",
 }
-"""What can be on either axis, in percent."""
+"""What every run has for either axis, in percent."""
 
 SETTINGS = {"lambda": "λ", "epsilon": "ε"}
 """What can be on the horizontal axis besides."""
+
+
+def labels(frame: pandas.DataFrame) -> dict[str, str]:
+    """What can be on either axis with the runs of `frame` (from `collect`), and how it is called there."""
+    of_findings = shares(frame["findings"])
+    return {**METRICS, **{name: f"{share.symbol}: {share.about}" for name, share in of_findings.items()}}
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,8 @@ class Panel:
 
 
 def panels(frame: pandas.DataFrame, x: str, y: str) -> list[Panel]:
-    """The points of the runs of `frame` (from `collect`) that are done, `x` against `y`, each a key of the above.
+    """The points of the runs of `frame` (from `collect`) that are done, `x` against `y`, each a key of the above
+    or a share of a finding.
 
     Over metrics a line is a defense in the order of λ. Over λ it is the same, without the defenses that have
     none; over ε a line is a defense at one λ.

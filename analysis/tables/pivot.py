@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.reading.measured import CERTIFIED, METRICS
+from analysis import escaping
+from analysis.reading.columns import METRICS
+from analysis.reading.findings import Share, shares
 from analysis.reading.selection import OPTIONS
 from analysis.tables import grids
-from analysis.tables.cells import SYMBOLS, Estimate, one_spelling
+from analysis.tables.cells import SYMBOLS, Estimate, differing, one_spelling
 from analysis.tables.lines import SETTINGS
 from analysis.tables.records import Record, formats, number
 from hypo.settings.errors import InputError
@@ -28,6 +30,7 @@ class Pivot:
 
     Attributes:
         rows, columns: the settings on either side; row_keys, column_keys: their values, in printed order.
+        shares: of the metrics those that are shares of findings.
     """
 
     rows: Key
@@ -36,6 +39,7 @@ class Pivot:
     row_keys: tuple[Key, ...]
     column_keys: tuple[Key, ...]
     estimates: Mapping[tuple[Key, Key, str], Estimate]
+    shares: Mapping[str, Share]
 
 
 def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], metrics: Sequence[str]) -> Pivot:
@@ -43,7 +47,7 @@ def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], 
 
     Args:
         rows, columns: options such as "defense", "lambda" or "dataset", or single settings such as "arch.width".
-        metrics: those of `collect`.
+        metrics: those of `collect`, or shares of findings.
 
     Raises:
         InputError: for what is no setting or no metric, and when one cell would average runs that differ in more
@@ -55,7 +59,8 @@ def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], 
         if unknown := [key for key in given if key not in choices]:
             single = "or a single setting such as recipe.epochs"
             raise InputError(f"{option}: takes {', '.join(OPTIONS)}, {single}, got {unknown[0]!r}")
-    measured = (*METRICS, *CERTIFIED)
+    of_findings = shares(frame["findings"])
+    measured = (*METRICS, *of_findings)
     unknown = [metric for metric in metrics if metric not in measured]
     if unknown or not metrics:
         raise InputError(f"--metrics: takes {', '.join(measured)}, got {unknown[0] if unknown else ''!r}")
@@ -70,6 +75,7 @@ def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], 
         values = shown.loc[alike.index[0]]
         row, column = (tuple(values[key] for key in side) for side in (rows, columns))
         _refuse_mixtures(alike, known, (*row, *column))
+        _refuse_other_measurements(alike, {of_findings[name].finding for name in metrics if name in of_findings})
         places.append((row, column))
         done = alike[alike["state"] == "done"]
         for metric in metrics:
@@ -92,6 +98,7 @@ def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], 
         in_order(rows, (row for row, _ in places)),
         in_order(columns, (column for _, column in places)),
         estimates,
+        {name: share for name, share in of_findings.items() if name in metrics},
     )
 
 
@@ -118,14 +125,20 @@ def _refuse_mixtures(runs: pandas.DataFrame, known: Sequence[str], where: Key) -
         raise InputError(f"{cell} would average more than one run of a seed: {', '.join(twice['run_id'])}")
 
 
+def _refuse_other_measurements(runs: pandas.DataFrame, findings: Collection[str]) -> None:
+    if mixed := [key for key in differing(runs["findings"]) if key in findings]:
+        raise InputError(f"--metrics: would average what {mixed[0]} measured with different settings")
+
+
 def markdown(table: Pivot) -> str:
     """A column for every row setting, then one for every column key and metric; text from configs is escaped."""
-    return "\n".join([*grids.markdown(_grid(table)), "", _UNITS, ""])
+    about = [f"- {escaping.markdown(share.line)}" for share in table.shares.values()]
+    return "\n".join([*grids.markdown(_grid(table)), "", *about, *([""] * bool(about)), _UNITS, ""])
 
 
 def latex(table: Pivot) -> str:
     r"""One `tabular` that needs only `\usepackage{booktabs}`."""
-    return grids.latex(_grid(table), [_UNITS])
+    return grids.latex(_grid(table), [*(share.line for share in table.shares.values()), _UNITS])
 
 
 def records(table: Pivot) -> list[Record]:
@@ -155,9 +168,10 @@ _UNITS = "Percent; mean ± std (n seeds), std and n left out at n = 1."
 def _grid(table: Pivot) -> grids.Grid:
     tops = [(column, metric) for column in table.column_keys for metric in table.metrics]
     titles = [SETTINGS.get(key, key) for key in table.rows]
+    symbols = {**SYMBOLS, **{name: share.symbol for name, share in table.shares.items()}}
     for column, metric in tops:
         settings = [_named(key, value) for key, value in zip(table.columns, column, strict=True)]
-        titles.append(", ".join([*settings, SYMBOLS.get(metric, metric)]))
+        titles.append(", ".join([*settings, symbols.get(metric, metric)]))
     rows = [[*row, *(_shown(table.estimates.get((row, *top))) for top in tops)] for row in table.row_keys]
     return grids.Grid(titles, rows, words=len(table.rows))
 

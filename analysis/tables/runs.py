@@ -1,4 +1,9 @@
-"""One row a run, with every setting and metric, for other tools to read on."""
+"""One row a run, with every setting and every finding, for other tools to read on.
+
+A curve of a finding is one column, `<finding>.curves.<curve>`, such as targeted.curves.moved: the list of its
+points, each with `at`, `count`, `of`, `value`, `lower` and `upper`. In CSV it is JSON text, for `json.loads`. How
+many flags each search decided are the columns `searches.<search>.<flag>`.
+"""
 
 from __future__ import annotations
 
@@ -7,34 +12,53 @@ import json
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from analysis import escaping
+from analysis.reading.columns import FOUND
+from analysis.reading.findings import Curve, curves, points, shares
 from analysis.tables import grids
 from analysis.tables.cells import SYMBOLS
 
 if TYPE_CHECKING:
     import pandas
 
-UNITS = "metrics are fractions in [0, 1]; <metric>_lower and <metric>_upper end their 95 % Wilson intervals"
+UNITS = (
+    "metrics and shares are fractions in [0, 1]; <metric>_lower and <metric>_upper end their 95 % Wilson "
+    "intervals; <finding>.curves.<curve> is a list of points, in CSV as JSON text: value, lower and upper as of "
+    "a metric, at in the variable's own unit; searches.<search>.<flag> are numbers of examples"
+)
 
 
 def csv(frame: pandas.DataFrame) -> bytes:
-    """The columns of `collect`; empty fields stand for what is not there."""
-    return frame.to_csv(index=False, lineterminator="\n").encode()
+    """The columns of `whole`; empty fields stand for what is not there."""
+    found = whole(frame)
+    for column in _curve_columns(frame):
+        found[column] = found[column].map(_as_json, na_action="ignore")
+    return found.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _as_json(found: object) -> str:
+    return json.dumps(found, ensure_ascii=False)
 
 
 def as_json(frame: pandas.DataFrame) -> bytes:
     """An object of `units` and `runs`, a list of records; null stands for what is not there."""
-    values = frame.astype(object)
+    values = whole(frame).astype(object)
     content = {"units": UNITS, "runs": values.where(values.notna(), None).to_dict("records")}
     return (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def parquet(frame: pandas.DataFrame) -> bytes:
-    """The columns of `collect`; settings are text, since one may be a number here and a word there."""
+    """The columns of `whole`; settings are text, since one may be a number here and a word there.
+
+    So is the variable of a curve that has words among its values.
+    """
     import pyarrow
     from pyarrow.parquet import write_table
 
     settings = [column for column in frame.columns if "." in column]
-    texts = frame.astype({column: "string" for column in settings})
+    texts = whole(frame).astype({column: "string" for column in settings})
+    for column in _curve_columns(frame):
+        texts[column] = _of_one_type(texts[column])
     table = pyarrow.Table.from_pandas(texts, preserve_index=False)
     content = io.BytesIO()
     write_table(
@@ -44,13 +68,51 @@ def parquet(frame: pandas.DataFrame) -> bytes:
 
 
 def markdown(frame: pandas.DataFrame) -> str:
-    """What fits on a page: the runs with their state and the metrics of the trade-off table."""
-    return "\n".join([*grids.markdown(_grid(frame)), "", _PERCENT, ""])
+    """What fits on a page: the runs with their state, the metrics of the trade-off table and findings' shares."""
+    about = [f"- {escaping.markdown(share.line)}" for share in shares(frame["findings"]).values()]
+    return "\n".join([*grids.markdown(_grid(frame)), "", *about, *([""] * bool(about)), _PERCENT, ""])
 
 
 def latex(frame: pandas.DataFrame) -> str:
     """The same for a paper."""
-    return grids.latex(_grid(frame), [_PERCENT])
+    return grids.latex(_grid(frame), [*(share.line for share in shares(frame["findings"]).values()), _PERCENT])
+
+
+def whole(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """The runs of `frame` (from `collect`) with a column for each curve and each search, after all others."""
+    import pandas
+
+    added: dict[str, Any] = {
+        column: [_flat(points(findings, curve)) for findings in frame["findings"]]
+        for column, curve in _curve_columns(frame).items()
+    }
+    by_search = [(name, by) for found in frame["searches"] for name, by in found.items()]
+    for name, flag in dict.fromkeys((name, flag) for name, by in by_search for flag in by):
+        decided = [found.get(name, {}).get(flag) for found in frame["searches"]]
+        added[f"searches.{name}.{flag}"] = pandas.array(decided, dtype="Int64")
+    return frame.drop(columns=list(FOUND)).assign(**added)
+
+
+def _curve_columns(frame: pandas.DataFrame) -> dict[str, Curve]:
+    return {f"{curve.finding}.curves.{curve.name}": curve for curve in curves(frame["findings"]).values()}
+
+
+def _flat(found: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """The points with the ends of their intervals as entries of their own."""
+    if found is None:
+        return None
+    ends = [point["interval"] or (None, None) for point in found]
+    return [
+        {**{key: point[key] for key in ("at", "count", "of", "value")}, "lower": lower, "upper": upper}
+        for point, (lower, upper) in zip(found, ends, strict=True)
+    ]
+
+
+def _of_one_type(column: pandas.Series) -> pandas.Series:
+    """Curves whose variable is a number in all of them, or a text in all."""
+    at = [point["at"] for found in column.dropna() for point in found]
+    kind = str if any(isinstance(each, str) for each in at) else float
+    return column.map(lambda found: [{**point, "at": kind(point["at"])} for point in found], na_action="ignore")
 
 
 FORMATS: dict[str, Callable[[pandas.DataFrame], str | bytes]] = {
@@ -65,11 +127,12 @@ _PERCENT = "Percent; in brackets the 95 % Wilson interval."
 
 
 def _grid(frame: pandas.DataFrame) -> grids.Grid:
+    symbols = {**SYMBOLS, **{name: share.symbol for name, share in shares(frame["findings"]).items()}}
     rows = [
-        [f"{row['name']}-{row['run_id']}", row["state"], *(_shown(row, metric) for metric in SYMBOLS)]
+        [f"{row['name']}-{row['run_id']}", row["state"], *(_shown(row, metric) for metric in symbols)]
         for row in frame.to_dict("records")
     ]
-    return grids.Grid(["run", "state", *SYMBOLS.values()], rows, words=2)
+    return grids.Grid(["run", "state", *symbols.values()], rows, words=2)
 
 
 def _shown(row: Mapping[Hashable, Any], metric: str) -> str:

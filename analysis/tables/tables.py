@@ -1,13 +1,18 @@
-"""The trade-off table, laid out as Table 10 of Tao et al. (2022): D, A, F and three risks, defense by λ."""
+"""The trade-off table, laid out as Table 10 of Tao et al. (2022): D, A, F and three risks, defense by λ.
+
+After these come the shares that a finding of any run of the experiment has; under the table stands what they are.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis import escaping
+from analysis.reading.columns import METRICS
+from analysis.reading.findings import Share
 from analysis.tables import grids
 from analysis.tables.cells import SYMBOLS, Block, Cell, Estimate, blocks, unplaced
 from analysis.tables.records import Record, formats, number
@@ -18,7 +23,10 @@ if TYPE_CHECKING:
 
 UNITS = "Percent; mean ± std over n seeds, std left out at n = 1."
 
+_FEWER = "A number in brackets is n where not all seeds have the share."
+
 _HEADING = 80  # characters that a page is wide
+_IN_A_ROW = 4  # shares that fit in a terminal, whatever their symbols are
 
 _LATEX_SYMBOLS = {
     "R_nat": r"$R_{\mathrm{nat}}$",
@@ -33,6 +41,18 @@ class TradeoffTable:
 
     blocks: tuple[Block, ...]
     unplaced: tuple[str, ...]
+
+    @property
+    def units(self) -> str:
+        """How the numbers are to be read."""
+        cells = [(block.shares, cell) for block in self.blocks for cell in block.cells]
+        fewer = any(_fewer(cell, name) for shares, cell in cells for name in shares)
+        return f"{UNITS} {_FEWER}" if fewer else UNITS
+
+    @property
+    def shares(self) -> dict[str, Share]:
+        """Those of all blocks."""
+        return {name: share for block in self.blocks for name, share in block.shares.items()}
 
     @property
     def trends(self) -> tuple[str, ...]:
@@ -55,16 +75,18 @@ def markdown(table: TradeoffTable) -> str:
     lines = []
     for block in table.blocks:
         lines += [f"### {escaping.markdown(block.heading)}", ""]
+        names = (*SYMBOLS, *block.shares)
         rows = [
-            [cell.defense, cell.lambda_, cell.seeds, *map(shown, _estimates(cell).values())]
+            [cell.defense, cell.lambda_, cell.seeds, *(cell_text(cell, name) for name in names)]
             for cell in block.cells
         ]
-        lines += grids.markdown(grids.Grid(["defense", "λ", "n", *SYMBOLS.values()], rows, words=1))
-        remarks = (*block.trends, *block.notes)
+        symbols = [*SYMBOLS.values(), *(share.symbol for share in block.shares.values())]
+        lines += grids.markdown(grids.Grid(["defense", "λ", "n", *symbols], rows, words=1))
+        remarks = (*(share.line for share in block.shares.values()), *block.trends, *block.notes)
         lines += ["", *(f"- {escaping.markdown(remark)}" for remark in remarks), *([""] * bool(remarks))]
     if table.unplaced:
         lines += ["Runs in no table:", "", *(f"- {escaping.markdown(note)}" for note in table.unplaced), ""]
-    return "\n".join([*lines, UNITS, ""])
+    return "\n".join([*lines, table.units, ""])
 
 
 def records(table: TradeoffTable) -> list[Record]:
@@ -89,13 +111,15 @@ def records(table: TradeoffTable) -> list[Record]:
         }
         for block in table.blocks
         for cell in block.cells
-        for metric, estimate in _estimates(cell).items()
+        for metric in (*SYMBOLS, *block.shares)
+        for estimate in [cell.estimates[metric]]
     ]
 
 
 def latex(table: TradeoffTable) -> str:
     r"""One `tabular` that needs only `\usepackage{booktabs}`, with the holes in small print under it."""
     symbols = [_LATEX_SYMBOLS.get(metric, f"${metric}$") for metric in SYMBOLS]
+    symbols += [escaping.latex(share.symbol) for share in table.shares.values()]
     lines = [r"\begin{tabular}{lrr" + "r" * len(symbols) + "}", r"\toprule"]
     lines.append(" & ".join(["Defense", r"$\lambda$", "$n$", *symbols]) + r" \\")
     for block in table.blocks:
@@ -107,11 +131,13 @@ def latex(table: TradeoffTable) -> str:
         for cell in block.cells:
             if cell.defense != previous:
                 lines.append(r"\addlinespace")
-            values = [shown(estimate, r" $\pm$ ", hole="---") for estimate in _estimates(cell).values()]
+            names = (*SYMBOLS, *table.shares)
+            values = [cell_text(cell, name, r" $\pm$ ", hole="---") for name in names]
             first = [escaping.latex(text) for text in (cell.defense, cell.lambda_)]
             lines.append(" & ".join([*first, cell.seeds, *values]) + r" \\")
             previous = cell.defense
-    notes = grids.small_print([UNITS, *table.trends, *table.notes])
+    about = [share.line for share in table.shares.values()]
+    notes = grids.small_print([table.units, *about, *table.trends, *table.notes])
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", "", *notes, ""])
 
 
@@ -128,27 +154,42 @@ def print_table(frame: pandas.DataFrame, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = tradeoff_table(frame)
-    for block in table.blocks:
-        grid = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
-        grid.add_column("defense", overflow="fold")
-        for name in ("λ", "n", *SYMBOLS.values()):
-            grid.add_column(name, justify="right", no_wrap=True)
+    def grid(block: Block, names: Mapping[str, str]) -> Table:
+        found = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+        found.add_column("defense", overflow="fold")
+        for symbol in ("λ", "n", *names.values()):
+            found.add_column(Text(symbol), justify="right", no_wrap=True)
         previous = None
         for cell in block.cells:
-            values = [shown(estimate, "±", digits=1) for estimate in _estimates(cell).values()]
+            values = [cell_text(cell, name, "±", digits=1) for name in names]
             name = "" if cell.defense == previous else cell.defense
-            grid.add_row(*(Text(text) for text in (name, cell.lambda_, cell.seeds, *values)))
+            found.add_row(*(Text(text) for text in (name, cell.lambda_, cell.seeds, *values)))
             previous = cell.defense
+        return found
+
+    table = tradeoff_table(frame)
+    for block in table.blocks:
         console.print(Text(block.heading, style="bold"))
-        console.print(grid)
+        console.print(grid(block, SYMBOLS))
+        names = list(block.shares)
+        for some in (names[at : at + _IN_A_ROW] for at in range(0, len(names), _IN_A_ROW)):
+            console.print(grid(block, {name: block.shares[name].symbol for name in some}))
+            for name in some:
+                console.print(Text(f"- {block.shares[name].line}"))
     for note in (*table.trends, *table.notes):
         console.print(Text(f"- {note}"))
-    console.print(Text(UNITS, style="dim"))
+    console.print(Text(table.units, style="dim"))
 
 
-def _estimates(cell: Cell) -> dict[str, Estimate]:
-    return {metric: cell.estimates[metric] for metric in SYMBOLS}
+def cell_text(cell: Cell, name: str, plus_minus: str = " ± ", digits: int = 2, hole: str = "—") -> str:
+    """What stands in the column of a metric or share, with its own n where not all seeds have the share."""
+    text = shown(cell.estimates[name], plus_minus, digits, hole)
+    return f"{text} ({cell.estimates[name].n})" if _fewer(cell, name) else text
+
+
+def _fewer(cell: Cell, name: str) -> bool:
+    # A metric of every run that is undefined has a note.
+    return name not in METRICS and 0 < cell.estimates[name].n < len(cell.done)
 
 
 def shown(estimate: Estimate, plus_minus: str = " ± ", digits: int = 2, hole: str = "—") -> str:

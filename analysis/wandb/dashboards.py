@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.curves.drawing import COLORS
 from analysis.escaping import one_line
+from analysis.reading.findings import Findings, curves, points, shares
 from analysis.tables.cells import SYMBOLS
 from analysis.tables.lines import METRICS
+from hypo.runs.wandb_process import point_entry
 from hypo.settings.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,11 +46,14 @@ def colors(frame: pandas.DataFrame) -> dict[str, str]:
     return dict(zip(runs["run_id"], runs["defense"].map(palette), strict=True))
 
 
-def workspace(entity: str, project: str, run_colors: Mapping[str, str]) -> Workspace:
-    """The workspace: sections for trade-off, accuracy, risks, training and system.
+def workspace(
+    entity: str, project: str, run_colors: Mapping[str, str], of_runs: Sequence[Findings] = ()
+) -> Workspace:
+    """The workspace: sections for trade-off, accuracy, risks, what else was found, training and system.
 
     Args:
         run_colors: by run id; a run that it does not name gets a colour from W&B.
+        of_runs: the findings of each run; every share and curve in them has a panel.
     """
     from wandb_workspaces import workspaces as ws
 
@@ -56,7 +61,7 @@ def workspace(entity: str, project: str, run_colors: Mapping[str, str]) -> Works
         entity=entity,
         project=project,
         name=TITLE,
-        sections=_sections(),
+        sections=_sections(of_runs),
         settings=ws.WorkspaceSettings(x_axis="epoch", max_runs=100),
         runset_settings=ws.RunsetSettings(
             run_settings={run_id: ws.RunSettings(color=color) for run_id, color in run_colors.items()},
@@ -65,8 +70,10 @@ def workspace(entity: str, project: str, run_colors: Mapping[str, str]) -> Works
     )
 
 
-def report(entity: str, project: str, run_colors: Mapping[str, str]) -> wr.Report:
-    """The report: the trade-off, every metric against λ, the table of runs, and how they were measured."""
+def report(
+    entity: str, project: str, run_colors: Mapping[str, str], of_runs: Sequence[Findings] = ()
+) -> wr.Report:
+    """The report: the trade-off, every metric against λ, what else was found, the runs, how they were measured."""
     from wandb_workspaces.reports import v2 as wr
 
     def runs() -> wr.Runset:
@@ -77,6 +84,8 @@ def report(entity: str, project: str, run_colors: Mapping[str, str]) -> wr.Repor
             pinned_columns=_COLUMNS,
         )
 
+    found = _of_findings(of_runs)
+    besides = [wr.H1("What else was found"), wr.PanelGrid(runsets=[runs()], panels=found, hide_run_sets=True)]
     return wr.Report(
         entity=entity,
         project=project,
@@ -90,6 +99,7 @@ def report(entity: str, project: str, run_colors: Mapping[str, str]) -> wr.Repor
             wr.PanelGrid(
                 runsets=[runs()], panels=[_against_lambda(metric) for metric in SYMBOLS], hide_run_sets=True
             ),
+            *(besides if found else []),
             wr.H1("Runs"),
             wr.PanelGrid(runsets=[runs()], panels=[]),
             wr.H1("Method"),
@@ -99,14 +109,18 @@ def report(entity: str, project: str, run_colors: Mapping[str, str]) -> wr.Repor
     )
 
 
-def specifications(entity: str, project: str, run_colors: Mapping[str, str]) -> dict[str, Any]:
+def specifications(
+    entity: str, project: str, run_colors: Mapping[str, str], of_runs: Sequence[Findings] = ()
+) -> dict[str, Any]:
     """Both as W&B is sent them, without asking a server."""
     views = {"workspace": workspace, "report": report}
-    models = {name: make(entity, project, run_colors)._to_model() for name, make in views.items()}
+    models = {name: make(entity, project, run_colors, of_runs)._to_model() for name, make in views.items()}
     return {name: json.loads(model.model_dump_json(by_alias=True)) for name, model in models.items()}
 
 
-def publish(entity: str, project: str, run_colors: Mapping[str, str]) -> list[str]:
+def publish(
+    entity: str, project: str, run_colors: Mapping[str, str], of_runs: Sequence[Findings] = ()
+) -> list[str]:
     """Save both, in the place of those that were saved before, and return their addresses.
 
     Raises:
@@ -115,7 +129,7 @@ def publish(entity: str, project: str, run_colors: Mapping[str, str]) -> list[st
     import wandb
 
     wandb.setup(wandb.Settings(silent=True))
-    board, text = workspace(entity, project, run_colors), report(entity, project, run_colors)
+    board, text = (make(entity, project, run_colors, of_runs) for make in (workspace, report))
     try:
         board._internal_name, board._internal_id = _VIEW, _saved_workspace(entity, project)
         text.id = _saved_report(entity, project)
@@ -150,17 +164,20 @@ _COLUMNS = [
 ]
 
 
-def _sections() -> list[Section]:
+def _sections(of_runs: Sequence[Findings]) -> list[Section]:
     from wandb_workspaces import workspaces as ws
 
     panels = {
         "Trade-off": _tradeoff(),
         "Accuracy": [_against_lambda(metric) for metric in ("D", "A", "F")],
         "Risks": [_against_lambda(metric) for metric in ("R_nat", "R_adv_plus", "R_hyp_minus", "R_sta")],
+        "Findings": _of_findings(of_runs),
         "Training": [_over_epochs(*names) for names in _TRAINING],
         "System": [_over_epochs("images_per_second"), _over_epochs("seconds")],
     }
-    return [ws.Section(name=name, panels=shown, is_open=name == "Trade-off") for name, shown in panels.items()]
+    return [
+        ws.Section(name=name, panels=shown, is_open=name == "Trade-off") for name, shown in panels.items() if shown
+    ]
 
 
 _LAMBDA = "defense.lambda_"
@@ -181,10 +198,22 @@ def _tradeoff() -> list[Any]:
     return [scatter("R_hyp_minus"), scatter("R_hyp_minus", z=wr.Config(_LAMBDA)), scatter("R_adv")]
 
 
-def _against_lambda(metric: str) -> wr.ScatterPlot:
+def _of_findings(of_runs: Sequence[Findings]) -> list[Any]:
+    """Every share against λ, and for every curve the bars of each run over the values of its variable."""
     from wandb_workspaces.reports import v2 as wr
 
-    title = f"{METRICS[metric]} against λ"
+    found: list[Any] = [_against_lambda(share.name, share.about) for share in shares(of_runs).values()]
+    for curve in curves(of_runs).values():
+        at = dict.fromkeys(point["at"] for findings in of_runs for point in points(findings, curve) or ())
+        bars = [wr.SummaryMetric(point_entry(curve.finding, curve.name, each)) for each in at]
+        found.append(wr.BarPlot(title=f"{curve.about}, over {curve.axis}", metrics=bars))
+    return found
+
+
+def _against_lambda(metric: str, about: str = "") -> wr.ScatterPlot:
+    from wandb_workspaces.reports import v2 as wr
+
+    title = f"{about or METRICS[metric]} against λ"
     return wr.ScatterPlot(title=title, x=wr.Config(_LAMBDA), y=wr.SummaryMetric(metric))
 
 

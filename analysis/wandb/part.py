@@ -48,12 +48,12 @@ def run(options: argparse.Namespace) -> None:
             print(f"{each.name}: {each.epochs} epochs{', results' if each.results else ''}", flush=True)
     if target is None:
         return
-    colors = {}
+    colors, findings = {}, []
     if folders or not options.dry_run:
-        frame = collect(folders, None if folders else options.project)
-        colors = dashboards.colors(selection.chosen(frame, options.only))
+        frame = selection.chosen(collect(folders, None if folders else options.project), options.only)
+        colors, findings = dashboards.colors(frame), list(frame["findings"])
     if options.dry_run:
-        text = json.dumps(dashboards.specifications(*target, colors), indent=1, ensure_ascii=False)
+        text = json.dumps(dashboards.specifications(*target, colors, findings), indent=1, ensure_ascii=False)
         destinations.write(text + "\n", options.output)
     else:
-        print(*dashboards.publish(*target, colors), sep="\n")
+        print(*dashboards.publish(*target, colors, findings), sep="\n")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.escaping import one_line
 from analysis.reading.collect import load
+from analysis.reading.findings import Findings
 from analysis.reading.wandb_runs import served
 from hypo.runs import sweep as sweep_directory
 from hypo.runs.directory import RunDirectory
@@ -70,7 +71,7 @@ def sync(frame: pandas.DataFrame, target: tuple[str, str] | None = None) -> Iter
             known[place] = {run.id: run for run in _served("/".join(place))}
         there, done = known[place].get(row["run_id"]), row["state"] == "done"
         try:
-            missing = _missing(there, RunDirectory(directory).history(), done)
+            missing = _missing(there, RunDirectory(directory).history(), row["findings"] if done else None)
             if missing is not None:
                 _upload(directory, config, place, groups.of(directory), missing, done)
         except Exception as error:
@@ -88,20 +89,31 @@ class _Missing:
     last_step: int
 
 
-def _missing(run: Any, history: list[dict[str, float]], done: bool) -> _Missing | None:
+def _missing(run: Any, history: list[dict[str, float]], findings: Findings | None) -> _Missing | None:
     """What of `history`, the results and the end the server's `run` (None: it has none) lacks; None for nothing.
+
+    `findings` are those of a run that is done; one that was added later, or measured again with other settings, is
+    a result that the server lacks.
 
     The epochs are compared one by one: the summary may know of a later one than arrived, and one in between may
     be missing.
     """
+    done = findings is not None
     if run is None:
         return _Missing(history, done, last_step=0)
     served = run.history(keys=["epoch"], samples=_SAMPLES, pandas=False)
     there, last_step = {row["epoch"] for row in served}, max((row["_step"] for row in served), default=0)
     epochs = [row for row in history if row["epoch"] not in there]
-    results = done and "intervals" not in run.summary_metrics
+    results = findings is not None and not _has(run.summary_metrics, findings)
     has_ended = run.state == "finished" if done else run.state != "running"
     return _Missing(epochs, results, last_step) if epochs or results or not has_ended else None
+
+
+def _has(summary: Mapping[str, Any], findings: Findings) -> bool:
+    """Whether a summary on the server has the results of a run, with these findings."""
+    there = summary.get("findings") or {}
+    same = (there.get(key, {}).get("settings") == finding["settings"] for key, finding in findings.items())
+    return "intervals" in summary and all(same)
 
 
 def _place(tracking: Mapping[str, Any]) -> tuple[str, str]:

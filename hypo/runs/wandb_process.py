@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import tempfile
 import threading
@@ -170,7 +171,24 @@ def conclude(run: wandb.Run, directory: Path, summary: Mapping[str, Any]) -> Non
     """
     run.summary.update(dict(summary))
     if summary:
+        run.summary.update(_points(summary.get("findings", {})))
         run.summary.update({"examples": _examples(directory)})
+
+
+def point_entry(finding: str, curve: str, at: object) -> str:
+    """The entry of the summary that holds the share of a curve at one value of its variable, for W&B's charts."""
+    return f"{finding}/{curve}/{re.sub(r'[^0-9A-Za-z_-]', '_', str(at))}"
+
+
+def _points(findings: Mapping[str, Any]) -> dict[str, float]:
+    """Every point of the findings' curves, which W&B cannot draw out of a list."""
+    return {
+        point_entry(key, curve["name"], point["at"]): point["value"]
+        for key, finding in findings.items()
+        for curve in finding["curves"]
+        for point in curve["points"]
+        if point["value"] is not None
+    }
 
 
 def _examples(directory: Path) -> dict[str, Any]:

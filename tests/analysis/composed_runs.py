@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import composing
 import yaml
 from fake_runs import METRICS
+
+from analysis.reading.columns import METRICS as COLUMNS
 
 
 def add(outputs: Path, *typed: str, drop: Sequence[str] = (), **metrics: float | None) -> Path:
@@ -20,15 +23,26 @@ def add(outputs: Path, *typed: str, drop: Sequence[str] = (), **metrics: float |
     job.create()
     path = job.directory.path
     if drop:
-        record = yaml.safe_load((path / "config.yaml").read_text())
+        settings = record(path)
         for key in drop:
             *groups, name = key.split(".")
-            inner = record
+            inner = settings
             for group in groups:
                 inner = inner[group]
             del inner[name]
-        (path / "config.yaml").write_text(yaml.safe_dump(record))
+        (path / "config.yaml").write_text(yaml.safe_dump(settings))
     measured = {metric: metrics.get(metric, 0.5) for metric in dict.fromkeys((*METRICS, *metrics))}
     result = {"schema": 2, "run_id": job.run_id, "n": 10000, **measured, "counts": {}, "intervals": {}}
+    shares = {name: {"about": name, "symbol": None, "unit": "share"} for name in metrics if name not in COLUMNS}
+    asked = record(path).get("measurement", {})
+    result["findings"] = {key: {"settings": {}, "title": key, "shares": {}} for key in asked}
+    if shares:
+        result["findings"]["certificate"] = {"settings": {}, "title": "Certificate", "shares": shares}
     (path / "result.json").write_text(json.dumps(result))
     return path
+
+
+def record(run: Path) -> dict[str, Any]:
+    """The config of a run directory."""
+    found: dict[str, Any] = yaml.safe_load((run / "config.yaml").read_text())
+    return found

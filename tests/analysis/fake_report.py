@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import torch
+from fake_findings import add_finding
 from fake_runs import make_run
 
 from hypo.measurements.pictures import Example, sheet
@@ -24,7 +25,10 @@ def add_files(run: Path, epochs: int = 5, size: int = 8, channels: int = 1) -> N
     shown = [
         Example(image, image + change, "cat", "dog", "cat") for image, change in zip(clean, changes, strict=True)
     ]
-    (run / "hidden.png").write_bytes(sheet(shown))
+    (run / "measurements" / "pictures").mkdir(parents=True)
+    (run / "measurements" / "pictures" / "hidden.png").write_bytes(sheet(shown))
+    if (run / "result.json").exists():
+        add_finding(run, "pictures", "Pictures", pictures={"hidden": "mistakes that a false friend hid"})
     (run / "environment.json").write_text(json.dumps({"schema": 2, "torch": "2.15.0", "device": "a small one"}))
     status = json.loads((run / "status.json").read_text())
     attempt = {

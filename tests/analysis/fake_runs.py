@@ -48,7 +48,7 @@ def make_run(
     name = f"{readable}-s{seed}"
     directory = outputs / "runs" / f"{name}-{run_id}"
     directory.mkdir(parents=True)
-    record = {"schema": 2, "run_id": run_id, "name": name, **groups, **values}
+    record = {"schema": 2, "run_id": run_id, "name": name, **groups, "measurement": {}, **values}
     (directory / "config.yaml").write_text(yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
     state_record = {
         "schema": 2,
@@ -66,6 +66,7 @@ def make_run(
             key: None if x is None else [max(x - 0.01, 0), min(x + 0.01, 1)] for key, x in measured.items()
         }
         result = {"schema": 2, "run_id": run_id, "n": 1197, **measured, "counts": {}, "intervals": intervals}
+        result |= {"searches": {"attack": {"adv": 120, "hyp": 30, "sta": 4}}, "findings": {}}
         (directory / "result.json").write_text(json.dumps(result))
     return directory
 

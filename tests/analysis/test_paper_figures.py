@@ -6,23 +6,23 @@ from pathlib import Path
 
 import pytest
 from composed_runs import add
+from fake_findings import add_targets, ask_for
 from fake_runs import MakeRun
-from test_targeted import add_rates
 
 from analysis.__main__ import main
 from analysis.curves.drawing import FILE_TYPES
 from analysis.curves.figures.paper_figures import FIGURES, paper_figure
 from analysis.reading.collect import collect
 
-PGD20, TARGETED = ({"evaluation": {"name": name}} for name in ("pgd20", "targeted"))
+PGD20 = {"evaluation": {"name": "pgd20"}}
 
 
 def make_all(outputs: Path, make_run: MakeRun) -> None:
     """Two runs of every figure, and some that belong to none."""
     for data in ("quality", "poisoning"):
-        for defense, lambda_ in (("pgd_at", None), ("trades", 6), ("trades", 1)):
-            config = {**TARGETED, "training_data": {"name": data}}
-            add_rates(make_run(outputs, defense, lambda_, config=config, R_hyp_minus=0.9), cat=(1, 2, 10))
+        for defense, lambda_ in (("pgd_at", None), ("trades", 6), ("trades", 7)):
+            config = {**PGD20, "training_data": {"name": data}}
+            add_targets(make_run(outputs, defense, lambda_, config=config, R_hyp_minus=0.9), cat=(1, 2, 10))
         for defense in ("thrm", "trades", "pgd_at"):
             for lambda_ in (0, 5):
                 make_run(outputs, defense, lambda_, config={**PGD20, "training_data": {"name": data}})
@@ -63,7 +63,7 @@ def test_a_figure_takes_its_runs_and_no_others(
 
 def test_panels_stand_in_the_papers_order(outputs: Path) -> None:
     for name in ("tiny_imagenet", "cifar100", "svhn", "cifar10"):
-        add_rates(add(outputs, f"dataset={name}", "defense=pgd_at", "evaluation=targeted"), cat=(1, 2, 10))
+        add_targets(add(outputs, f"dataset={name}", "defense=pgd_at"), cat=(1, 2, 10))
         add(outputs, f"dataset={name}", "defense=thrm", "lambda=5")
     for figure, datasets in (
         ("figure3", ["cifar10", "svhn", "cifar100", "tiny_imagenet"]),
@@ -124,6 +124,18 @@ def test_without_a_run_of_it_the_command_says_what_it_takes_and_which_sweep_make
     for said in (FIGURES[name].takes, f"+sweeps={name} makes them", f"+sweeps=smoke/{name} in small"):
         assert said in line
     assert not list(outputs.glob("tao2022*"))
+
+
+def test_a_run_that_is_still_to_be_measured_with_targets_is_missing_in_their_figure(
+    outputs: Path, make_run: MakeRun
+) -> None:
+    config = {**PGD20, "training_data": {"name": "quality"}}
+    add_targets(make_run(outputs, "pgd_at", None, config=config), cat=(1, 2, 10))
+    make_run(outputs, "pgd_at", None, seed=1, config=config)
+    waiting = ask_for(make_run(outputs, "pgd_at", None, seed=2, config=config), "targeted")
+    _, runs = paper_figure(collect(outputs), "tao2022/figure3")
+    assert list(runs["seed"]) == [0, 2]
+    assert list(runs.loc[runs["directory"] == str(waiting), "reason"]) == ["it has no finding of targeted"]
 
 
 def test_an_unknown_figure_is_told_which_there_are(

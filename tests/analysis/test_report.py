@@ -15,6 +15,8 @@ from analysis.__main__ import main
 from analysis.reading.collect import collect
 from analysis.report.write import write_report
 
+PICTURE = "measurements/pictures/hidden.png"
+
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -86,7 +88,7 @@ def test_a_runs_page_has_settings_environment_attempts_history_and_pictures(repo
     text = page.read_text()
     for said in ("lambda<td>10", "node-7", "stretched 15.9 times", "dog</span> → cat"):
         assert said in text
-    assert page.with_suffix(".webp").read_bytes()[8:12] == b"WEBP"
+    assert page.with_name(f"{page.stem}-pictures-hidden.webp").read_bytes()[8:12] == b"WEBP"
     shared = (report / "assets" / "common.js").read_text()
     assert '["recipe.epochs", "40"]' in shared
     history = data(page)["history"]
@@ -95,7 +97,7 @@ def test_a_runs_page_has_settings_environment_attempts_history_and_pictures(repo
     assert history["perturbed_accuracy"] == [None] * 5
 
 
-@pytest.mark.parametrize("name", ["status.json", "result.json", "environment.json", "history.csv", "hidden.png"])
+@pytest.mark.parametrize("name", ["status.json", "result.json", "environment.json", "history.csv", PICTURE])
 def test_a_broken_file_costs_its_part_of_the_page_only(tmp_path: Path, name: str) -> None:
     run = make_run(tmp_path / "outputs")
     add_files(run)

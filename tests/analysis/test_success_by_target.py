@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fake_findings import add_targets
 from fake_runs import MakeRun
-from test_targeted import add_rates
 
 from analysis.curves.figures.success_by_target import figure, published_panels
 from analysis.reading.collect import collect
@@ -52,7 +52,7 @@ def test_ours_stand_above_the_published_in_the_same_colours(outputs: Path, make_
     for epsilon in (0.1, 0.2):
         for defense, lambda_ in (("pgd_at", None), ("trades", 6)):
             run = make_run(outputs, defense, lambda_, epsilon=epsilon, R_hyp_minus=0.9)
-            add_rates(run, cat=(2, 3, 10), dog=(1, 1, 10))
+            add_targets(run, cat=(2, 3, 10), dog=(1, 1, 10))
     drawn = figure(collect(outputs), "quality")
     titles = [axes.get_title() for axes in drawn.axes]
     assert [title for title in titles if "ε" in title] == titles[:2]

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas
 import pytest
+from fake_findings import add_targets
 from fake_runs import MakeRun
 
 from analysis.__main__ import main
 from analysis.curves.targeted import figure, targeted_rates
 from analysis.reading.collect import collect
-from hypo.measurements.findings import Findings, TargetedRate
-from hypo.measurements.risks import Share
 from hypo.settings.errors import InputError
-
-
-def add_rates(run: Path, **classes: tuple[int, int, int]) -> Path:
-    """Say in the run's result how many of how many mistakes were at each class already, and were moved there."""
-    path = run / "result.json"
-    rates = {
-        name: TargetedRate(Share(already, mistakes), Share(moved, mistakes - already))
-        for name, (already, moved, mistakes) in classes.items()
-    }
-    entries = Findings({"D": Share(1, 2)}, rates).as_json()["targeted"]
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"targeted": entries}))
-    return run
 
 
 def row(rates: pandas.DataFrame, **chosen: str) -> dict[str, Any]:
@@ -38,8 +24,8 @@ def row(rates: pandas.DataFrame, **chosen: str) -> dict[str, Any]:
 
 
 def test_rates_are_means_over_seeds_in_percent_of_the_mistakes(outputs: Path, make_run: MakeRun) -> None:
-    add_rates(make_run(outputs, seed=0), cat=(10, 5, 20), dog=(0, 20, 20))
-    add_rates(make_run(outputs, seed=1), cat=(4, 12, 40), dog=(40, 0, 40))
+    add_targets(make_run(outputs, seed=0), cat=(10, 5, 20), dog=(0, 20, 20))
+    add_targets(make_run(outputs, seed=1), cat=(4, 12, 40), dog=(40, 0, 40))
     rates = targeted_rates(collect(outputs))
     cat = row(rates, **{"class": "cat"})
     assert (cat["defense"], cat["lambda"], cat["n"], cat["mistakes"]) == ("thrm", "5", 2, 30)
@@ -55,8 +41,8 @@ def test_rates_are_means_over_seeds_in_percent_of_the_mistakes(outputs: Path, ma
 
 
 def test_y_comes_first_and_is_the_hypocritical_risk(outputs: Path, make_run: MakeRun) -> None:
-    add_rates(make_run(outputs, seed=0, R_hyp_minus=0.9), y=(1, 1, 10), n=(1, 2, 10))
-    add_rates(make_run(outputs, seed=1, R_hyp_minus=0.7), y=(1, 3, 10), n=(1, 2, 10))
+    add_targets(make_run(outputs, seed=0, R_hyp_minus=0.9), y=(1, 1, 10), n=(1, 2, 10))
+    add_targets(make_run(outputs, seed=1, R_hyp_minus=0.7), y=(1, 3, 10), n=(1, 2, 10))
     rates = targeted_rates(collect(outputs))
     assert list(zip(rates["attack"], rates["class"], strict=True)) == [
         ("hypocritical", "y"),
@@ -74,7 +60,7 @@ def test_y_comes_first_and_is_the_hypocritical_risk(outputs: Path, make_run: Mak
 
 
 def test_many_classes_have_thin_bars_and_few_numbers(outputs: Path, make_run: MakeRun) -> None:
-    add_rates(make_run(outputs), **{f"class {number}": (1, 1, 10) for number in range(200)})
+    add_targets(make_run(outputs), **{f"class {number}": (1, 1, 10) for number in range(200)})
     (axes,) = figure(targeted_rates(collect(outputs))).axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["y", *map(str, range(0, 200, 10))]
     widths = [bar.get_width() for bar in axes.patches[201:]]
@@ -84,7 +70,7 @@ def test_many_classes_have_thin_bars_and_few_numbers(outputs: Path, make_run: Ma
 def test_cells_and_experiments_stay_apart(outputs: Path, make_run: MakeRun) -> None:
     for epsilon in (0.1, 0.2):
         for lambda_ in (1, 5):
-            add_rates(make_run(outputs, lambda_=lambda_, epsilon=epsilon), cat=(lambda_, 1, 10))
+            add_targets(make_run(outputs, lambda_=lambda_, epsilon=epsilon), cat=(lambda_, 1, 10))
     rates = targeted_rates(collect(outputs))
     assert len(rates) == 2 * 4
     assert sorted(rates.loc[rates["class"] == "cat", "already"]) == [10, 10, 50, 50]
@@ -94,8 +80,8 @@ def test_cells_and_experiments_stay_apart(outputs: Path, make_run: MakeRun) -> N
 def test_runs_without_targets_or_mistakes_have_no_rows(outputs: Path, make_run: MakeRun) -> None:
     make_run(outputs, seed=0)
     make_run(outputs, seed=1, state="queued")
-    add_rates(make_run(outputs, seed=2), cat=(0, 0, 0))
-    with pytest.raises(InputError, match="evaluation=targeted does that"):
+    add_targets(make_run(outputs, seed=2), cat=(0, 0, 0))
+    with pytest.raises(InputError, match=r"measurement=\[targeted\] does that"):
         targeted_rates(collect(outputs))
 
 
@@ -104,7 +90,7 @@ def test_the_picture_has_a_panel_an_experiment_and_a_bar_a_cell_and_class(
 ) -> None:
     for epsilon in (0.1, 0.2):
         for lambda_ in (1, 5, 10):
-            add_rates(
+            add_targets(
                 make_run(outputs, lambda_=lambda_, epsilon=epsilon, R_hyp_minus=0.7),
                 cat=(2, 3, 10),
                 dog=(1, 1, 10),
@@ -122,7 +108,7 @@ def test_the_picture_has_a_panel_an_experiment_and_a_bar_a_cell_and_class(
 def test_the_command_writes_the_table_and_the_picture(
     outputs: Path, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    add_rates(make_run(outputs), **{"$cat_": (1, 2, 4)})
+    add_targets(make_run(outputs), **{"$cat_": (1, 2, 4)})
     assert main(["targeted", str(outputs)]) == 0
     names = [f"targeted{suffix}" for suffix in (".csv", ".png", ".pdf", ".svg")]
     assert capsys.readouterr().out.splitlines() == [str(outputs / name) for name in names]
@@ -140,4 +126,4 @@ def test_without_targets_the_command_says_so(
 ) -> None:
     make_run(outputs)
     assert main(["targeted", str(outputs)]) == 2
-    assert "evaluation=targeted" in capsys.readouterr().err
+    assert "measurement=[targeted]" in capsys.readouterr().err

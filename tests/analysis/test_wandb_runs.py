@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas
 import pytest
-from tracked_runs import command
+from fake_findings import add_targets, add_wrinkles
+from tracked_runs import command, make_tracked
 from wandb_server import WandbServer
 
 from analysis.reading import wandb_runs
@@ -50,11 +52,29 @@ def test_a_project_that_is_not_there_is_one_line(server: WandbServer) -> None:
     )
 
 
-def test_targeted_rates_need_run_directories(server: WandbServer, tracked: Path, tmp_path: Path) -> None:
-    command(server, "wandb", "--sync", tracked)
+def test_findings_come_back_as_they_were_sent(server: WandbServer, outputs: Path, tmp_path: Path) -> None:
+    add_targets(add_wrinkles(make_tracked(outputs, 0)), cat=(1, 2, 10), dog=(0, 0, 10))
+    assert command(server, "wandb", "--sync", outputs)[0] == 0
+    for name, source in (("theirs", ["--from-wandb", "tester/hypo"]), ("ours", [outputs])):
+        assert command(server, "runs", *source, "-o", tmp_path / f"{name}.json")[0] == 0
+    theirs, ours = (json.loads((tmp_path / f"{name}.json").read_text())["runs"][0] for name in ("theirs", "ours"))
+    for column in ours.keys() - {"directory", "command"}:
+        assert theirs[column] == ours[column], column
     code, _, errors = command(server, "targeted", "--from-wandb", "tester/hypo", "-o", tmp_path)
-    assert (code, errors.count("\n")) == (2, 1)
-    assert "targeted: takes run directories, which W&B's runs are not, got wandb:" in errors
+    assert (code, errors) == (0, "")
+    assert list(pandas.read_csv(tmp_path / "targeted.csv")["class"]) == ["y", "cat", "dog"]
+
+
+def test_a_finding_that_was_added_later_is_uploaded_then(server: WandbServer, outputs: Path) -> None:
+    run = make_tracked(outputs, 0)
+    command(server, "wandb", "--sync", outputs)
+    add_wrinkles(run, steps=3)
+    line = f"{'-'.join(run.name.split('-')[:2])}: 0 epochs, results\n"
+    assert command(server, "wandb", "--sync", outputs) == (0, line, "")
+    assert command(server, "wandb", "--sync", outputs) == (0, "", "")
+    (served,) = server.runs.values()
+    assert served.summary["W_boundary"] == 0.25
+    assert served.summary["wrinkles/cloth/linen"] == 0.25
 
 
 def test_parts_of_a_run_come_in_time_also_within_a_second() -> None:

@@ -24,13 +24,13 @@ class PaperFigure:
     Attributes:
         takes: the runs in words, for whoever has none.
         rows: the experiments.
-        evaluation: the option that they were made with.
+        finding: what they have to have measured besides, "" for nothing.
         draw: from these runs (rows of `collect`) to the picture.
     """
 
     takes: str
     rows: Callable[[], list[PublishedRow]]
-    evaluation: str
+    finding: str
     draw: Callable[[pandas.DataFrame], Figure]
 
     def has(self, run: Mapping[str, Any]) -> bool:
@@ -38,11 +38,16 @@ class PaperFigure:
 
         So that a rehearsal, or a study of other data, is drawn like the paper's.
         """
-        if run["evaluation"] != self.evaluation:
+        if run["evaluation"] != "pgd20" or (self.finding and self.finding not in _measurements(run)):
             return False
         if run["dataset"] in DATASETS:
             return attack_of(run) == "pgd-20" and any(row.matches(run) for row in self.rows())
         return any(row.has_method(run) for row in self.rows())
+
+
+def _measurements(run: Mapping[str, Any]) -> set[str]:
+    """What was measured on the run, and what is to be."""
+    return {*run["findings"], *run["measurement"].split(",")}
 
 
 def _five_models() -> list[PublishedRow]:
@@ -52,9 +57,9 @@ def _five_models() -> list[PublishedRow]:
 
 def _targets(number: int, training_data: str) -> PaperFigure:
     return PaperFigure(
-        takes=f"defense=pgd_at and trades with lambda=6, training_data={training_data}, evaluation=targeted",
+        takes=f"defense=pgd_at and trades with lambda=6, training_data={training_data}, measurement=[targeted]",
         rows=partial(table, f"tao2022/figure{number}"),
-        evaluation="targeted",
+        finding="targeted",
         draw=partial(success_by_target.figure, training_data=training_data),
     )
 
@@ -63,7 +68,7 @@ def _tradeoff(number: int, training_data: str, y: str, *tables: int) -> PaperFig
     return PaperFigure(
         takes=f"defense=thrm and trades, lambda=0,1,5,...,100, training_data={training_data}, evaluation=pgd20",
         rows=partial(table, f"tao2022/figure{number}"),
-        evaluation="pgd20",
+        finding="",
         draw=partial(tradeoff_panels.figure, y=y, tables=[f"tao2022/table{number}" for number in tables]),
     )
 
@@ -72,7 +77,7 @@ FIGURES = {
     "tao2022/figure2": PaperFigure(
         takes=f"defense=standard, training_data={', '.join(accuracy_bars.TRAINING_DATA)}, evaluation=pgd20",
         rows=_five_models,
-        evaluation="pgd20",
+        finding="",
         draw=accuracy_bars.figure,
     ),
     "tao2022/figure3": _targets(3, "quality"),

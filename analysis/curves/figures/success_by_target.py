@@ -28,7 +28,7 @@ def figure(runs: pandas.DataFrame, training_data: str) -> Figure:
     """Draw `runs` (rows of `collect`), a panel an experiment, and what was published of `training_data`.
 
     Raises:
-        InputError: when no run is done that was evaluated with targets and made a mistake.
+        InputError: when no run is done that was measured with targets and made a mistake.
     """
     import matplotlib
     from matplotlib.figure import Figure

@@ -1,7 +1,7 @@
 "use strict";
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const views = [];
+const views = new Map(); // by the place on the page
 let experiment = 0;
 
 // Okabe and Ito's colours, those that show on the ground they are on.
@@ -24,6 +24,7 @@ function theme() {
 }
 
 function records(columns) {
+  if (!columns.loss) return [];
   const names = Object.keys(columns);
   const row = (at) => ({ epoch: at + 1, ...Object.fromEntries(names.map((name) => [name, columns[name][at]])) });
   return columns.loss.map((_, at) => row(at));
@@ -38,22 +39,52 @@ async function unpack() {
 }
 
 async function draw() {
-  views.splice(0).forEach((view) => view.finalize());
-  for (const place of document.querySelectorAll("[data-chart]")) {
-    const spec = { ...CHARTS[place.dataset.chart], datasets: DATA.charts ?? { history: records(DATA.history) } };
-    const options = {
-      actions: false,
-      renderer: "svg",
-      logLevel: 1, // errors: an experiment that was never published has an empty line, which is worth no warning
-      config: theme(),
-      tooltip: { theme: dark.matches ? "dark" : "light" },
-    };
-    const { view } = await vegaEmbed(place, spec, options);
-    views.push(view);
-    await update(view);
-    reachable(place);
-  }
+  for (const place of document.querySelectorAll("[data-chart]")) await embed(place);
   document.documentElement.dataset.drawn = "yes";
+}
+
+async function embed(place) {
+  const options = {
+    actions: false,
+    renderer: "svg",
+    logLevel: 1, // errors: an experiment that was never published has an empty line, which is worth no warning
+    config: theme(),
+    tooltip: { theme: dark.matches ? "dark" : "light" },
+  };
+  views.get(place)?.finalize();
+  const { view } = await vegaEmbed(place, { ...specification(place), datasets: datasets(place) }, options);
+  views.set(place, view);
+  await update(view);
+  reachable(place);
+}
+
+function datasets(place) {
+  return DATA.charts ?? { history: records(DATA.history), curve: DATA.curves[place.dataset.curve] ?? [] };
+}
+
+// The chart with what the page puts in it: the metric that is chosen, or what a curve says of itself.
+function specification(place) {
+  const select = document.querySelector(`[data-metric="${place.dataset.chart}"]`);
+  const about = select ? select.selectedOptions[0].textContent : place.dataset.about;
+  const put = {
+    '"__about__"': JSON.stringify(lines(`${about ?? ""} (%)`)),
+    '"__over__"': JSON.stringify(place.dataset.over ?? ""),
+    __metric__: select?.value ?? "", // letters, digits and underscores
+  };
+  let text = JSON.stringify(CHARTS[place.dataset.chart]);
+  for (const [mark, value] of Object.entries(put)) text = text.replaceAll(mark, () => value);
+  return JSON.parse(text);
+}
+
+// A title that is no longer than its axis.
+function lines(text) {
+  const found = [""];
+  for (const word of text.split(" ")) {
+    const longer = `${found.at(-1)} ${word}`.trim();
+    if (longer.length > 34 && found.at(-1)) found.push(word);
+    else found[found.length - 1] = longer;
+  }
+  return found;
 }
 
 async function update(view) {
@@ -143,9 +174,12 @@ if (document.querySelector(".choices")) {
   show(DATA.first);
   document.querySelector(".choices").onchange = async ({ target }) => {
     choose(target);
-    for (const view of views) await update(view);
+    for (const view of views.values()) await update(view);
     document.querySelectorAll("[data-chart]").forEach(reachable);
   };
+}
+for (const select of document.querySelectorAll("[data-metric]")) {
+  select.onchange = () => embed(document.getElementById(select.dataset.metric));
 }
 for (const table of document.querySelectorAll("[data-common]")) {
   for (const pair of COMMON[table.dataset.common]) {

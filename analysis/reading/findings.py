@@ -1,0 +1,170 @@
+"""What a run found besides the risks, by its own description in result.json or in W&B's summary.
+
+Nothing here knows a measurement: a share, a curve, a column or a picture is shown as its description says.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.escaping import one_line
+from analysis.reading.columns import SYMBOLS, TAKEN
+
+_SHARE = re.compile(r"[A-Za-z]\w*", re.ASCII)
+_KEY = re.compile(r"\w[\w-]*")
+
+Findings = Mapping[str, Mapping[str, Any]]
+"""By the measurement's key in the config, as in result.json."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A fraction that a measurement added to those of every run; `symbol` is how it is printed, like no other."""
+
+    name: str
+    symbol: str
+    about: str
+    finding: str
+    title: str
+
+    @property
+    def line(self) -> str:
+        """What it is, as a line under a table."""
+        return f"{self.symbol}: {self.about} ({self.title})"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A fraction over a variable; `unit` is that of the variable, "" where it has none."""
+
+    finding: str
+    name: str
+    about: str
+    over: str
+    unit: str
+    title: str
+
+    @property
+    def key(self) -> str:
+        """As it is typed: targeted.moved."""
+        return f"{self.finding}.{self.name}"
+
+    @property
+    def axis(self) -> str:
+        """The variable with its unit."""
+        return f"{self.over} ({self.unit})" if self.unit else self.over
+
+
+def checked(result: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The findings of a result, whole and with texts that are harmless; none where it has none.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: for what is not as it has to be.
+    """
+    # W&B keeps no empty mapping.
+    return {_named(key, _KEY): _finding(found) for key, found in (result.get("findings") or {}).items()}
+
+
+def searches(result: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """How many flags each search decided: by search, in turn, and by flag; errors as of `checked`."""
+    found = result.get("searches") or {}
+    return {one_line(name): {one_line(flag): int(n) for flag, n in by.items()} for name, by in found.items()}
+
+
+def lacking(config: Mapping[str, Any], found: Findings) -> list[str]:
+    """The measurements that `config` asks for and that are not among the findings."""
+    asked = config.get("measurement")
+    return [one_line(key) for key in asked if key not in found] if isinstance(asked, dict) else []
+
+
+def shares(of_runs: Iterable[Findings]) -> dict[str, Share]:
+    """Every share that a finding has, by name, in the order in which they come."""
+    found: dict[str, Share] = {}
+    for findings in of_runs:
+        for key, finding in findings.items():
+            for name, about in finding["shares"].items():
+                printed = {*SYMBOLS, *(share.symbol for share in found.values())}
+                symbol = name if about["symbol"] in ("", *printed) else about["symbol"]
+                found.setdefault(name, Share(name, symbol, about["about"], key, finding["title"]))
+    return found
+
+
+def curves(of_runs: Iterable[Findings]) -> dict[str, Curve]:
+    """Every curve that a finding has, by `Curve.key`, in the order in which they come."""
+    found: dict[str, Curve] = {}
+    for findings in of_runs:
+        for key, finding in findings.items():
+            for each in finding["curves"]:
+                texts = {name: each[name] for name in ("name", "about", "over", "unit")}
+                curve = Curve(finding=key, title=finding["title"], **texts)
+                found.setdefault(curve.key, curve)
+    return found
+
+
+def points(findings: Findings, curve: Curve) -> list[dict[str, Any]] | None:
+    """The points of that curve in one run's findings; None where the run has no such curve."""
+    of_finding = findings.get(curve.finding, {"curves": []})["curves"]
+    return next((each["points"] for each in of_finding if each["name"] == curve.name), None)
+
+
+def fraction(value: Any) -> float:
+    """`value` as what a share has to be; ValueError or TypeError for anything else."""
+    found = float(value)
+    if not 0 <= found <= 1:  # NaN neither
+        raise ValueError(f"{value} is no fraction in [0, 1]")
+    return found
+
+
+def _finding(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "settings": dict(found.get("settings") or {}),
+        "title": one_line(found["title"]),
+        "shares": {_share_name(name): _share(about) for name, about in (found.get("shares") or {}).items()},
+        "curves": [_curve(each) for each in found.get("curves") or ()],
+        **{
+            kind: {one_line(name): one_line(about) for name, about in (found.get(kind) or {}).items()}
+            for kind in ("columns", "pictures")
+        },
+    }
+
+
+def _share(about: Mapping[str, Any]) -> dict[str, str]:
+    return {key: one_line(about.get(key)) for key in ("about", "symbol")}
+
+
+def _curve(found: Mapping[str, Any]) -> dict[str, Any]:
+    about = {key: one_line(found.get(key)) for key in ("about", "over", "unit")}
+    return {
+        "name": one_line(found["name"]),
+        **about,
+        "points": [_point(each) for each in found.get("points") or ()],
+    }
+
+
+def _point(found: Mapping[str, Any]) -> dict[str, Any]:
+    value, interval, at = found["value"], found.get("interval"), found["at"]
+    is_number = isinstance(at, (int, float)) and not isinstance(at, bool) and math.isfinite(at)
+    return {
+        "at": at if is_number else one_line(at),
+        "count": int(found["count"]),
+        "of": int(found["of"]),
+        "value": None if value is None else fraction(value),
+        "interval": None if interval is None else [fraction(end) for end in interval],
+    }
+
+
+def _share_name(name: object) -> str:
+    if name in TAKEN:
+        raise ValueError(f"a share is called {name!r}, which is a column of its own")
+    return _named(name, _SHARE)
+
+
+def _named(name: object, pattern: re.Pattern[str]) -> str:
+    """A share may stand in a chart's formula, a measurement in the name of a file."""
+    if not pattern.fullmatch(str(name)):
+        raise ValueError(f"a name is letters, digits and underscores, got {one_line(name)!r}")
+    return str(name)

@@ -1,0 +1,143 @@
+"""What a run's page shows of its findings, by what they say of themselves."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.reading import findings
+from analysis.reading.findings import Curve, Share
+from hypo.measurements.pictures import Sheet, read_sheet
+
+_PLAIN = re.compile(r"\w[\w.-]*")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One line of the results: percent, the counts behind it, and the ends of its 95 % interval."""
+
+    name: str
+    value: str
+    counts: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class DrawnCurve:
+    """A curve with the records of its chart, in percent; `chart` is "bars" over words, else "line"."""
+
+    about: Curve
+    chart: str
+    points: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as WebP; `sheet` says what its columns show, if it is one of single examples."""
+
+    finding: str
+    name: str
+    about: str
+    content: bytes
+    sheet: Sheet | None
+
+    def file(self, stem: str) -> str:
+        """Its file beside the page `stem`."""
+        return f"{stem}-{self.finding}-{self.name}.webp"
+
+
+@dataclass(frozen=True)
+class Found:
+    """One finding; `columns` are those of `table`, a file in the run directory, "" where there are none."""
+
+    key: str
+    title: str
+    shares: tuple[tuple[Share, Measured], ...]
+    curves: tuple[DrawnCurve, ...]
+    columns: Mapping[str, str]
+    table: str
+    pictures: tuple[Picture, ...]
+
+
+def found(row: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[Found]:
+    """The findings of the run of `row` (of `contents`); counts are from `result`, where they can be read."""
+    directory = Path(row["directory"])
+    for key, finding in row["findings"].items():
+        of_one = {key: finding}
+        shares = findings.shares([of_one]).values()
+        columns = finding["columns"]
+        yield Found(
+            key=key,
+            title=finding["title"],
+            shares=tuple((share, measured(share.name, row, result)) for share in shares),
+            curves=tuple(_drawn(curve, of_one) for curve in findings.curves([of_one]).values()),
+            columns=columns,
+            table=f"measurements/{key}/examples.parquet" if columns else "",
+            pictures=tuple(_pictures(directory, key, finding["pictures"])),
+        )
+
+
+def measured(name: str, row: Mapping[str, Any], result: Mapping[str, Any]) -> Measured:
+    """One metric or share of the run of `row` (of `contents`)."""
+    value, low, high = (row[column] for column in (name, f"{name}_lower", f"{name}_upper"))
+    counts = result.get("counts")
+    count = counts.get(name) if isinstance(counts, dict) else None
+    of = "{count:,} of {of:,}".format(**count) if isinstance(count, dict) else ""
+    return Measured(name, _percent(value), of, "" if low is None else _interval(low, high))
+
+
+def _percent(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"
+
+
+def _interval(low: float, high: float) -> str:
+    return f"[{low:.2f}, {high:.2f}]"
+
+
+def _drawn(curve: Curve, of_one: findings.Findings) -> DrawnCurve:
+    points = findings.points(of_one, curve) or []
+    over_words = any(isinstance(point["at"], str) for point in points)
+    return DrawnCurve(curve, "bars" if over_words else "line", [_record(point) for point in points])
+
+
+def _record(point: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = (None if end is None else 100 * end for end in point["interval"] or (None, None))
+    value = None if point["value"] is None else 100 * point["value"]
+    return {
+        "at": point["at"],
+        "value": value,
+        "low": low,
+        "high": high,
+        "shown": _percent(value),
+        "counts": f"{point['count']:,} of {point['of']:,}",
+        "interval": "" if low is None or high is None else _interval(low, high),
+    }
+
+
+def _pictures(directory: Path, key: str, pictures: Mapping[str, str]) -> Iterator[Picture]:
+    for name, about in pictures.items():
+        if not _PLAIN.fullmatch(name):  # it comes from a file, and may not lead out of the folder
+            continue
+        content, sheet = _picture(directory / "measurements" / key / f"{name}.png")
+        if content is not None:
+            yield Picture(key, name, about, content, sheet)
+
+
+def _picture(path: Path) -> tuple[bytes | None, Sheet | None]:
+    """As WebP, a sixth of its size: a report may have hundreds. Nothing where it is missing or broken."""
+    from PIL import Image
+
+    content = io.BytesIO()
+    try:
+        with Image.open(path) as picture:
+            picture.convert("RGB").save(content, "webp", quality=40, method=6)
+    except (OSError, ValueError):
+        return None, None
+    try:
+        return content.getvalue(), read_sheet(path)
+    except (OSError, ValueError, KeyError, TypeError):
+        return content.getvalue(), None
