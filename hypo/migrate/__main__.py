@@ -38,12 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--dry-run", action="store_true", help="print what would be called how, and change nothing"
     )
     options = parser.parse_args(arguments)
-    from hypo.migrate.renewal import renewal  # which imports torch
+    from hypo.migrate.renewal import counted, renewal  # which imports torch
 
     try:
         todo = renewal(options.outputs)
         if todo.is_empty and not todo.left:
-            print(f"{todo.runs.up_to_date} runs: all up to date, there is nothing to do")
+            print(f"{counted(todo.runs.up_to_date, 'run')}, up to date: there is nothing to do")
             return 0
         if options.dry_run:
             for line in todo.lines():

@@ -6,6 +6,8 @@ import shlex
 
 from hypo.migrate.settings import MEASURED
 
+_MEASUREMENT = f"measurement=[{','.join(('targeted', *MEASURED))}]"
+
 
 def retyped(command: str) -> str:
     """`command` with `evaluation=targeted` as the measurement that it has become; any other stays as it is."""
@@ -13,19 +15,16 @@ def retyped(command: str) -> str:
         words = shlex.split(command)
     except ValueError:
         return command
-    kept, targeted = [], False
+    now: list[str] = []
     for word in words:
         key, _, value = word.partition("=")
-        name, choices = key.lstrip("+"), value.split(",")
-        if name == "evaluation" and "targeted" in choices:
-            targeted = True
-            # What it did besides; a sweep over both has one of them.
+        choices = value.split(",")
+        if key.lstrip("+") == "evaluation" and "targeted" in choices:
+            # What it did besides; a sweep over this and others now measures it in all of them.
             others = dict.fromkeys("pgd20" if choice == "targeted" else choice for choice in choices)
-            word = f"{key}={','.join(others)}"
-        if name == "evaluation.targeted":
-            targeted = targeted or "true" in value.lower().split(",")
+            now += [f"{key}={','.join(others)}", _MEASUREMENT]
+        elif key.lstrip("+") == "evaluation.targeted":
+            now += [_MEASUREMENT] if "true" in value.lower().split(",") and _MEASUREMENT not in now else []
         else:
-            kept.append(word)
-    if targeted:
-        kept.append(f"measurement=[{','.join(('targeted', *MEASURED))}]")
-    return command if kept == words else shlex.join(kept)
+            now.append(word)
+    return command if now == words else shlex.join(now)

@@ -9,10 +9,10 @@ from hypo.runs.atomic import write_atomically
 
 
 def rewrite(path: Path, content: bytes) -> None:
-    """Write `content`, whole or not at all; a file that was there keeps its time, which is that of the run."""
-    before = path.stat() if path.exists() else None
-    write_atomically(path, content)
-    if before is not None:
+    """Let `content` be in the file `path`, whole or not at all; it keeps its time, which is that of the run."""
+    if path.read_bytes() != content:
+        before = path.stat()
+        write_atomically(path, content)
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 

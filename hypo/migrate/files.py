@@ -77,13 +77,16 @@ def renewed_files(directory: Path, settings: Renewed, names: Mapping[str, str]) 
 
 def _examples(content: bytes) -> bytes:
     """With the search that decided each flag: the only one, wherever the clean prediction did not."""
+    import numpy as np
     import pandas
 
     examples = pandas.read_parquet(io.BytesIO(content))
     if "search" in examples:
         return content
-    decided = examples["adv"].where(examples["correct"], examples["hyp"] | examples["sta"])
-    examples["search"] = decided.map({True: "attack", False: None}).astype(object)
+    decided = examples["adv"].where(examples["correct"], examples["hyp"])
+    at = list(examples).index("margin")
+    for name, by in (("sta_search", examples["sta"] & ~examples["correct"]), ("search", decided)):
+        examples.insert(at, name, np.array([None, "attack"], dtype=object)[by.to_numpy(np.int64)])
     buffer = io.BytesIO()
     examples.to_parquet(buffer, index=False)
     return buffer.getvalue()

@@ -90,10 +90,14 @@ class Renewal:
         superseded = sum(run.directory not in self.left for run, _ in runs.superseded)
         counts = {"superseded": superseded, "up to date already": runs.up_to_date, "left": left}
         rest = "".join(f", {count} {what}" for what, count in counts.items() if count)
-        beside = {"trainings": self.pointers, "crafted sets": self.crafted}
-        beside |= {"sweeps": {sweep.folder: sweep for sweep in self.sweeps}}
-        done = ", ".join(f"{sum(path not in self.left for path in each)} {what}" for what, each in beside.items())
-        return f"{total} runs: {renamed} renamed{rest}; with them {done}"
+        beside = {
+            "training": self.pointers,
+            "crafted set": self.crafted,
+            "sweep": [sweep.folder for sweep in self.sweeps],
+        }
+        done = {what: sum(path not in self.left for path in each) for what, each in beside.items()}
+        also = ", ".join(counted(count, what) for what, count in done.items() if count)
+        return f"{counted(total, 'run')}: {renamed} renamed{rest}{f', and {also}' if also else ''}"
 
     @contextmanager
     def _leaving(self, path: Path) -> Iterator[None]:
@@ -102,6 +106,11 @@ class Renewal:
             yield
         except (LockedError, OSError, ValueError, KeyError, TypeError) as error:
             self.left[path] = said(error)
+
+
+def counted(count: int, what: str) -> str:
+    """A count with what is counted, in the singular where there is one."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def renewal(outputs: Path) -> Renewal:

@@ -63,9 +63,7 @@ def renewed(config: Mapping[str, Any]) -> Renewed:
         experiment, recorded = _experiment({**config, **groups})
         earlier = first_schema.run_id(config, experiment), first_schema.training_id(config, experiment)
         if earlier[0] != config["run_id"]:
-            raise InputError(
-                f"they give the run id {earlier[0]}, not {config['run_id']}, and so were changed since"
-            )
+            raise InputError(f"they give the run id {earlier[0]}, not {config['run_id']}: they were changed since")
         ids = run_id(experiment, recorded), training_id(experiment, recorded)
         described = {
             group: {
@@ -102,7 +100,9 @@ def training_of(config: Mapping[str, Any]) -> str:
 
 def said(error: Exception) -> str:
     """What an error says, in one line."""
-    return f"it has no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+    if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
+        return f"it has no {error}"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _experiment(config: Mapping[str, Any]) -> tuple[Experiment, dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ class OldSweep:
         folder = self.folder if self.to.exists() else self.to
         move(self.folder, folder)
         for path in sorted((folder / "submissions").glob("*/submission.json")):
-            rewrite(path, self._submission(path, folder.name))
+            with suppress(ValueError, KeyError):  # one that was cut short is not read either
+                rewrite(path, self._submission(path, folder.name))
             for tasks in sorted(path.parent.glob("*.jsonl")):
                 rewrite(tasks, _lines(self._task(task, folder.name) for task in read_records(tasks)))
         content = {**self.content, "schema": SCHEMA, "sweep_id": folder.name}
@@ -92,11 +94,11 @@ def old_sweeps(outputs: Path, of_run: Mapping[str, str]) -> tuple[list[OldSweep]
     found, left = [], {}
     for path in sorted((outputs / "sweeps").glob("*/sweep.json")):
         try:
-            first = next(read_records(path.with_name("runs.jsonl")))
-            if first["config"]["schema"] == first_schema.SCHEMA:
+            first = next(read_records(path.with_name("runs.jsonl")), None)
+            if first and first["config"]["schema"] == first_schema.SCHEMA:
                 found.append(_read(path.parent, of_run))
-        except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
-            left[path.parent] = f"cannot be taken over: {said(error) or 'runs.jsonl is empty'}"
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            left[path.parent] = f"cannot be taken over: {said(error)}"
     return found, left
 
 
