@@ -26,7 +26,7 @@ from analysis.reading.setting_columns import setting_columns
 from analysis.reading.sources import run_directories
 from hypo.runs.sweep import Record
 from hypo.settings.errors import InputError
-from hypo.settings.identity import SCHEMA
+from hypo.settings.identity import SCHEMA, how_to_update
 
 if TYPE_CHECKING:
     import pandas
@@ -160,8 +160,9 @@ def load(path: Path) -> tuple[dict[str, Any], str]:
         return {}, one_line(f"{path.name} is unreadable: {error}{remedy}")
     if not isinstance(record, dict):
         return {}, f"{path.name} is unreadable: it holds no mapping"
-    if record.get("schema") != SCHEMA:
-        return record, one_line(f"written with schema {record.get('schema')}, this version reads {SCHEMA}")
+    if (schema := record.get("schema")) != SCHEMA:
+        said = f"written with schema {schema}, this version reads {SCHEMA}{how_to_update(schema)}"
+        return record, one_line(said)
     return record, ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,15 @@ from hypo.settings.errors import CertificateError
 
 _ROUNDING = 1e-5
 """How far float32 may be off, relative to the numbers compared: some layers of at most 1e-6 each."""
+
+ABOUT = {
+    "A_certified": ("certified adversarial accuracy, a lower bound of A", "A"),
+    "F_certified": ("certified false-friend accuracy, an upper bound of F", "F"),
+    "R_adv_plus_certified": ("upper bound of the adversarial risk on the correct", "R_adv⁺"),
+    "R_hyp_minus_certified": ("upper bound of the hypocritical risk on the mistakes", "R_hyp⁻"),
+    "R_sta_minus_certified": ("upper bound of the stability risk on the mistakes", "R_sta⁻"),
+}
+"""What each of the shares is, and the symbol of what it bounds."""
 
 
 @dataclass(frozen=True)
@@ -28,20 +38,16 @@ class Certificate:
         Raises:
             CertificateError: when an attack did what was certified to be impossible.
         """
-        title = "What no attack can do"
         if not getattr(subject.arch, "lipschitz", False):
-            return Finding(title)
+            return finding({})
         # An ℓ2 ball lies in the ℓ∞ ball of its radius. The narrowest channel's std stretches it most.
         radius = 2 * subject.threat_model.epsilon / float(subject.model.get_buffer("std").amin())
-        about = {
-            "A_certified": ("certified adversarial accuracy, a lower bound of A", "A"),
-            "F_certified": ("certified false-friend accuracy, an upper bound of F", "F"),
-            "R_adv_plus_certified": ("upper bound of the adversarial risk on the correct", "R_adv⁺"),
-            "R_hyp_minus_certified": ("upper bound of the hypocritical risk on the mistakes", "R_hyp⁻"),
-            "R_sta_minus_certified": ("upper bound of the stability risk on the mistakes", "R_sta⁻"),
-        }
-        found = certified(subject.flags, radius)
-        return Finding(title, {name: NamedShare(share, *about[name]) for name, share in found.items()})
+        return finding(certified(subject.flags, radius))
+
+
+def finding(shares: Mapping[str, Share]) -> Finding:
+    """`shares`, some of those of `certified`, described."""
+    return Finding("What no attack can do", {name: NamedShare(shares[name], *ABOUT[name]) for name in shares})
 
 
 def certified(flags: Flags, radius: float) -> dict[str, Share]:

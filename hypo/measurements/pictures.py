@@ -78,15 +78,19 @@ class Pictures:
 
     def measure(self, subject: Subject) -> Finding:
         """The first `count` that are hidden again, of the first twice as many that were."""
-        title, flags, data = "Mistakes that a false friend hid", subject.flags, subject.data
+        flags, data = subject.flags, subject.data
         hidden = torch.from_numpy(flags.example[~flags.correct & flags.hyp])[: 2 * self.count].to(subject.device)
         images, labels = data.test.images[hidden].float() / data.maximum, data.test.labels[hidden]
         attack = (data.classes, Hypocritical, subject.threat_model, subject.evaluation)
         shown = demonstrate(subject.model, images, labels, *attack, count=self.count)
-        if not shown:
-            return Finding(title)
-        about = "clean image, perturbation and perturbed image, in a column for each mistake"
-        return Finding(title, pictures={"hidden": Picture(sheet(shown), about)})
+        return finding(sheet(shown) if shown else None)
+
+
+def finding(png: bytes | None) -> Finding:
+    """A `sheet` of hidden mistakes, described; None where there are none."""
+    about = "clean image, perturbation and perturbed image, in a column for each mistake"
+    pictures = {} if png is None else {"hidden": Picture(png, about)}
+    return Finding("Mistakes that a false friend hid", pictures=pictures)
 
 
 def demonstrate(

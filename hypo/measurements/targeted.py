@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -51,13 +52,18 @@ class TargetedRates:
                 count = int(there.sum())
                 already.append(Point(name, Share(count, mistakes)))
                 moved.append(Point(name, Share(int(reached.sum()), mistakes - count)))
-        return Finding(
-            "Mistakes by target class",
-            curves=(
-                Curve("already", "mistakes whose clean prediction is the class", "target class", tuple(already)),
-                Curve("moved", "other mistakes that can be turned into the class", "target class", tuple(moved)),
-            ),
-        )
+        return finding(already, moved)
+
+
+def finding(already: Iterable[Point], moved: Iterable[Point]) -> Finding:
+    """The points of both curves, described."""
+    return Finding(
+        "Mistakes by target class",
+        curves=(
+            Curve("already", "mistakes whose clean prediction is the class", "target class", tuple(already)),
+            Curve("moved", "other mistakes that can be turned into the class", "target class", tuple(moved)),
+        ),
+    )
 
 
 def _attack(search: PooledSearch, evaluation: Evaluation, target: int, wanted: Tensor, reached: Tensor) -> None:

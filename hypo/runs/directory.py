@@ -24,7 +24,7 @@ from hypo.runs.outcome import Outcome
 from hypo.runs.status import to_json
 from hypo.settings.components import describe
 from hypo.settings.errors import InputError
-from hypo.settings.identity import GROUPS, SCHEMA
+from hypo.settings.identity import GROUPS, SCHEMA, how_to_update
 
 
 class RunDirectory:
@@ -228,7 +228,9 @@ class RunDirectory:
 def _check_schema(path: Path, content: Any) -> None:
     schema = content.get("schema") if isinstance(content, Mapping) else None
     if schema != SCHEMA:
-        raise InputError(f"{path}: has schema version {schema}, this version of hypo reads {SCHEMA}")
+        raise InputError(
+            f"{path}: has schema version {schema}, this version of hypo reads {SCHEMA}{how_to_update(schema)}"
+        )
 
 
 def _one_line(error: Exception) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from hypo.runs.atomic import write_atomically
 from hypo.settings.errors import InputError
-from hypo.settings.identity import SCHEMA
+from hypo.settings.identity import SCHEMA, how_to_update
 
 Record = Mapping[str, Any]
 """A planned run: `directory` (its name), `config` and `command`; see `Job.record`."""
@@ -62,7 +62,9 @@ def read(directory: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is unreadable: {error}") from error
     if schema != SCHEMA:
-        raise InputError(f"{path} was written with schema {schema}, this version reads {SCHEMA}")
+        raise InputError(
+            f"{path} was written with schema {schema}, this version reads {SCHEMA}{how_to_update(schema)}"
+        )
     return dict(content)
 
 

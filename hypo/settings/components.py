@@ -59,23 +59,25 @@ def build(settings: Mapping[str, Any], key: str, default: type | None = None) ->
         raise InputError(f"{_spoken(key, name)}{colon}{rest}" if name in known else str(error)) from None
 
 
-def describe(component: Any, *, identity: bool = False) -> Any:
+def describe(component: Any, *, identity: bool = False, fingerprint: str | None = None) -> Any:
     """`component` as plain data, every default filled in, with the `fingerprint` of its files if it has any.
 
     With `identity`, only what can change a result: `stable_name` for the class, none of the fields marked
     `metadata={"identity": False}`, nor those at the value that they are marked with as
     `metadata={"implied": value}`: what runs had before the field was there, so that these keep their run ids.
+
+    A `fingerprint` that is given is taken as it is; the files, which may be gone, are not asked for theirs.
     """
     if is_dataclass(component) and not isinstance(component, type):
         cls = type(component)
         described = {"_target_": stable_name(cls) if identity else f"{cls.__module__}.{cls.__qualname__}"}
         for field in fields(component):
             value = getattr(component, field.name)
-            if not identity or (field.metadata.get("identity", True) and not _is_implied(field, value)):
+            if not identity or enters_identity(field, value):
                 described[field.name] = describe(value, identity=identity)
         if hasattr(component, "fingerprint"):
             instance: Any = component
-            described["fingerprint"] = _fingerprint(instance)
+            described["fingerprint"] = fingerprint or _fingerprint(instance)
         return described
     if isinstance(component, Mapping):
         # Names cannot change a result, and the order can.
@@ -95,8 +97,10 @@ def stable_name(component: type) -> str:
     return component.__qualname__ if inside else f"{component.__module__}.{component.__qualname__}"
 
 
-def _is_implied(field: Field, value: Any) -> bool:
-    return "implied" in field.metadata and field.metadata["implied"] == value
+def enters_identity(field: Field, value: Any) -> bool:
+    """Whether a field with this value is part of what `describe` gives with `identity`."""
+    is_implied = "implied" in field.metadata and field.metadata["implied"] == value
+    return field.metadata.get("identity", True) and not is_implied
 
 
 @lru_cache(maxsize=16)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hypo.settings.components import describe
@@ -15,20 +15,23 @@ GROUPS = ("dataset", "training_data", "arch", "defense", "threat_model", "recipe
 SCHEMA = 2
 """Version of what a run directory holds; part of every run id, so that other versions are other runs."""
 
+Fingerprints = Mapping[str, str]
+"""By group, the fingerprint of its files as config.yaml has it: for these the files are not asked."""
 
-def run_id(experiment: Any) -> str:
+
+def run_id(experiment: Any, recorded: Fingerprints | None = None) -> str:
     """Twelve hexadecimal digits that name the experiment's settings.
 
     The full resolved settings are hashed, never the difference from the defaults: editing a default makes new
     runs and leaves the old ones what they are. 6 and 6.0 are the same number.
     """
-    measured = _described(experiment, ("threat_model", "evaluation"))
-    return short_hash({"schema": SCHEMA, "training": _training(experiment), "measured": measured})
+    measured = _described(experiment, ("threat_model", "evaluation"), recorded)
+    return short_hash({"schema": SCHEMA, "training": _training(experiment, recorded), "measured": measured})
 
 
-def training_id(experiment: Any) -> str:
+def training_id(experiment: Any, recorded: Fingerprints | None = None) -> str:
     """Twelve hexadecimal digits that name all that decides the trained model: runs that share it, share that."""
-    return short_hash({"schema": SCHEMA, "training": _training(experiment)})
+    return short_hash({"schema": SCHEMA, "training": _training(experiment, recorded)})
 
 
 def trains(experiment: Any) -> bool:
@@ -42,7 +45,7 @@ def short_hash(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _training(experiment: Any) -> dict[str, Any]:
+def training_groups(experiment: Any) -> list[str]:
     """What training looks at: no defense and recipe where there is none, no threat model where none is used."""
     groups = ["dataset", "training_data", "arch"]
     if trains(experiment):
@@ -50,11 +53,25 @@ def _training(experiment: Any) -> dict[str, Any]:
         parts = (experiment.training_data, experiment.defense)
         if any(getattr(part, "uses_threat_model", True) for part in parts):
             groups.append("threat_model")
-    return {**_described(experiment, groups), "seed": experiment.seed}
+    return groups
 
 
-def _described(experiment: Any, groups: Sequence[str]) -> dict[str, Any]:
-    return {group: describe(getattr(experiment, group), identity=True) for group in groups}
+def how_to_update(schema: Any) -> str:
+    """What to add to a line about a file of another version: the command, where that is an earlier one."""
+    is_earlier = isinstance(schema, int) and schema < SCHEMA
+    return "; python -m hypo.migrate OUTPUTS brings it up to date" if is_earlier else ""
+
+
+def _training(experiment: Any, recorded: Fingerprints | None) -> dict[str, Any]:
+    return {**_described(experiment, training_groups(experiment), recorded), "seed": experiment.seed}
+
+
+def _described(experiment: Any, groups: Sequence[str], recorded: Fingerprints | None) -> dict[str, Any]:
+    known = recorded or {}
+    return {
+        group: describe(getattr(experiment, group), identity=True, fingerprint=known.get(group))
+        for group in groups
+    }
 
 
 def _canonical(value: Any) -> Any:

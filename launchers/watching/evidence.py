@@ -14,7 +14,7 @@ from typing import Any
 from hypo.runs import status as run_status
 from hypo.runs.lock import is_held, seconds_since_beat
 from hypo.runs.outcome import Outcome
-from hypo.settings.identity import SCHEMA
+from hypo.settings.identity import SCHEMA, how_to_update
 from launchers.watching.cluster import ClusterJob
 from launchers.watching.log import of_state, printed, why_ended
 from launchers.watching.sightings import Sighting
@@ -62,9 +62,8 @@ class Evidence:
         except (OSError, ValueError, KeyError, TypeError) as error:
             said = " ".join(str(error).split())
             return f"{path}: the result cannot be read ({said}); move it away and repeat the command"
-        return (
-            "" if schema == SCHEMA else f"{path}: has schema version {schema}, this version of hypo reads {SCHEMA}"
-        )
+        known = f"this version of hypo reads {SCHEMA}{how_to_update(schema)}"
+        return "" if schema == SCHEMA else f"{path}: has schema version {schema}, {known}"
 
     @property
     def is_of_job(self) -> bool:
