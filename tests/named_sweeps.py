@@ -1,6 +1,6 @@
 """The sweeps that have a name, and the jobs that each asks for: composed once, however many tests look at them.
 
-A cell that several sweeps have is composed once too: most cells are in a table, in a figure, and in the sweep of all.
+A cell that several sweeps have is composed once too: most are in a table, in a figure, and in the sweep of all.
 """
 
 from __future__ import annotations
