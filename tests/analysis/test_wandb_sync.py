@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas
 import pytest
+from forked import Forked
 from tracked_runs import EPOCHS, HISTORY, command
 from wandb_server import WandbServer
 
@@ -77,7 +76,7 @@ def test_the_entity_of_the_environment_is_obeyed(
 
 def test_an_upload_that_fails_says_so_and_the_next_one_completes_it(server: WandbServer, tracked: Path) -> None:
     server.status = 500
-    code, _, errors = command(server, "wandb", "--sync", tracked)
+    code, _, errors = command(server, "wandb", "--sync", tracked, patience=3)
     assert code == 2
     assert errors.startswith("python -m analysis: --sync: ")
     assert errors.count("\n") == 1
@@ -89,22 +88,18 @@ def test_an_upload_that_fails_says_so_and_the_next_one_completes_it(server: Wand
 def test_a_run_whose_server_was_gone_is_complete_after_a_later_upload(server: WandbServer, tmp_path: Path) -> None:
     with WandbServer() as gone:
         pass
-    done = subprocess.run(
-        [sys.executable, "-m", "hypo.run", "recipe.epochs=3", "tracking=online", f"output_dir={tmp_path}"],
-        env={**os.environ, "WANDB_BASE_URL": gone.url, "WANDB_API_KEY": "a" * 40},
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert done.returncode == 0
-    assert done.stderr.count("W&B: ") == 1
+    settings = ("recipe.epochs=3", "tracking=online", f"output_dir={tmp_path}")
+    environment = {**os.environ, "WANDB_BASE_URL": gone.url, "WANDB_API_KEY": "a" * 40}
+    with Forked("-m", "hypo.run", *settings, env=environment) as run:
+        assert run.wait(200) == 0
+        assert run.err.count("W&B: ") == 1
     assert command(server, "wandb", "--sync", tmp_path)[0] == 0
-    (run,) = server.runs.values()
+    (uploaded,) = server.runs.values()
     (directory,) = (tmp_path / "runs").iterdir()
     history = pandas.read_csv(directory / "history.csv")
-    assert [row["epoch"] for row in run.history] == [1, 2, 3]
-    assert [row["loss"] for row in run.history] == pytest.approx(list(history["loss"]))
+    assert [row["epoch"] for row in uploaded.history] == [1, 2, 3]
+    assert [row["loss"] for row in uploaded.history] == pytest.approx(list(history["loss"]))
     result = json.loads((directory / "result.json").read_text())
     for key in ("D", "A", "F", "counts"):
-        assert run.summary[key] == result[key]
-    assert any("hidden" in name for name in run.media)
+        assert uploaded.summary[key] == result[key]
+    assert any("hidden" in name for name in uploaded.media)

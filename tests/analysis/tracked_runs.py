@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from fake_runs import add_sweep, make_run
+from forked import Forked
 from wandb_server import WandbServer
 
 HISTORY = "epoch,learning_rate,loss,clean_accuracy,perturbed_accuracy,seconds\n"
@@ -16,20 +15,23 @@ EPOCHS = [f"{epoch},0.01,{1 / epoch!r},0.5,nan,0.1\n" for epoch in range(1, 6)]
 
 
 def command(
-    server: WandbServer | str, *arguments: object, key: str = "a" * 40, entity: str | None = None
+    server: WandbServer | str,
+    *arguments: object,
+    key: str = "a" * 40,
+    entity: str | None = None,
+    patience: int | None = None,
 ) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of `python -m analysis ...`."""
+    """Exit code, standard output and standard error of `python -m analysis ...`.
+
+    patience: the seconds after which W&B gives up on a request.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     environment |= {"WANDB_ENTITY": entity} if entity else {}
+    environment |= {"WANDB_HTTP_TIMEOUT": str(patience)} if patience else {}
     url = server if isinstance(server, str) else server.url
-    done = subprocess.run(
-        [sys.executable, "-m", "analysis", *map(str, arguments)],
-        env={**environment, "WANDB_BASE_URL": url, "WANDB_API_KEY": key, "WANDB_ERROR_REPORTING": "false"},
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    return done.returncode, done.stdout, done.stderr
+    environment |= {"WANDB_BASE_URL": url, "WANDB_API_KEY": key, "WANDB_ERROR_REPORTING": "false"}
+    with Forked("-m", "analysis", *map(str, arguments), env=environment) as process:
+        return process.wait(200), process.out, process.err
 
 
 def make_tracked(outputs: Path, seed: int, epochs: int = 5, state: str = "done") -> Path:
