@@ -37,6 +37,7 @@ class RunPage:
     attempts: tuple[dict[str, str], ...]
     history: dict[str, list[float | None]]
 
+
 def run_page(row: Mapping[str, Any]) -> RunPage:
     """Read the run of `row` (of `contents`); without a config.yaml, as from W&B, its settings are the row's."""
     directory = Path(row["directory"])

@@ -81,6 +81,9 @@ class Job:
             "directory": self.directory.path.name,
             "config": {"schema": SCHEMA, "run_id": self.run_id, "name": self.name, **self.config},
             "command": self.command,
+            "measured": {
+                name: describe(each, identity=True) for name, each in self.experiment.measurements.items()
+            },
         }
 
     @property

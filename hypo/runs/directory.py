@@ -189,9 +189,8 @@ class RunDirectory:
         Raises:
             InputError: when result.json is broken.
         """
-        found = (self.result() or {"findings": {}})["findings"]
-        settings = {name: found.get(name, {}).get("settings") for name in measurements}
-        return [name for name, each in measurements.items() if describe(each, identity=True) != settings[name]]
+        settings = {name: describe(each, identity=True) for name, each in measurements.items()}
+        return run_status.unmeasured(self.result() or {}, settings)
 
     def result(self) -> dict[str, Any] | None:
         """The valid result, or None where there is none; InputError when result.json is broken."""

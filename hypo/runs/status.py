@@ -64,6 +64,25 @@ def update(directory: Path, changes: Mapping[str, Any], may_write: Callable[[], 
     write_atomically(directory / "status.json", to_json(status), durable=False, may_write=may_write)
 
 
+def unmeasured(result: Mapping[str, Any], measured: Mapping[str, Any]) -> list[str]:
+    """The names of the measurements that the content of a result.json does not have, or has with other settings.
+
+    Args:
+        measured: the settings of each, as `Job.record` has them.
+    """
+    found = result.get("findings", {})
+    return [name for name, settings in measured.items() if found.get(name, {}).get("settings") != settings]
+
+
+def has_result(directory: Path, record: Mapping[str, Any]) -> bool:
+    """Whether the planned run of `record` has a result with all that is measured; false where it is broken."""
+    try:
+        result = json.loads((directory / "result.json").read_text())
+        return not unmeasured(result, record.get("measured", {}))
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
 def ended(directory: Path, outcome: Outcome) -> dict[str, Any]:
     """What changes in status.json when the attempt that it says is running ends so."""
     how = {"cause": outcome.cause, "reason": outcome.reason}

@@ -17,7 +17,7 @@ from hypo.settings.errors import InputError
 from hypo.settings.identity import SCHEMA, how_to_update
 
 Record = Mapping[str, Any]
-"""A planned run: `directory` (its name), `config` and `command`; see `Job.record`."""
+"""A planned run: `directory` (its name), `config`, `command` and what is `measured`; see `Job.record`."""
 
 AT_WORK = ".at_work"
 """A lock held by a process that goes through the sweep's runs one by one."""

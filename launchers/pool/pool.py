@@ -178,7 +178,7 @@ class _Worker:
         directory = Path(task["runs"]) / task["record"]["directory"]
         if code == STOPPED:
             return Outcome("interrupted", "interrupted by the user", "interrupted")
-        if (directory / "result.json").exists():
+        if run_status.has_result(directory, task["record"]):
             return Outcome("done")  # it had only not yet said so
         outcome = self._post_mortem(code, last_words)
         with suppress(InputError, OSError):  # where not even that can be noted, the other runs go on

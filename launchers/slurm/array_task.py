@@ -100,7 +100,7 @@ class ArrayTask:
         directory = Path(task["runs"]) / task["record"]["directory"]
         status = run_status.read(directory)
         mine = [attempt for attempt in status.get("attempts", []) if attempt.get("job") == self.about["job"]]
-        if not mine or (directory / "result.json").exists():
+        if not mine or run_status.has_result(directory, task["record"]):
             return None
         if status.get("state") == "failed" and status.get("cause") != "killed":
             return Outcome("failed", status.get("reason"), status.get("cause"))

@@ -58,7 +58,7 @@ def look(runs: Path, record: Record, sighting: Sighting | None, others: Mapping[
     Args:
         others: cells that are known already, by name; the run may have waited for one of them in vain.
     """
-    seen = Evidence(runs / record["directory"], sighting)
+    seen = Evidence(runs / record["directory"], sighting, record.get("measured", {}))
     verdict = _verdict(seen, others or {})
     job, status = seen.job, seen.status
     last = seen.attempts[-1] if seen.attempts else {}

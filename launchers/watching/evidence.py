@@ -29,6 +29,7 @@ class Evidence:
 
     directory: Path
     sighting: Sighting | None
+    measured: Mapping[str, Any]
 
     @cached_property
     def status(self) -> Mapping[str, Any]:
@@ -52,7 +53,7 @@ class Evidence:
 
     @property
     def fault_of_result(self) -> str | None:
-        """What is wrong with its result, "" for nothing; None where there is no result."""
+        """What is wrong with its result, "" for nothing; None where there is none with all that is measured."""
         path = self.directory / "result.json"
         try:
             result = json.loads(path.read_text())
@@ -63,7 +64,9 @@ class Evidence:
             said = " ".join(str(error).split())
             return f"{path}: the result cannot be read ({said}); move it away and repeat the command"
         known = f"this version of hypo reads {SCHEMA}{how_to_update(schema)}"
-        return "" if schema == SCHEMA else f"{path}: has schema version {schema}, {known}"
+        if schema != SCHEMA:
+            return f"{path}: has schema version {schema}, {known}"
+        return None if run_status.unmeasured(result, self.measured) else ""
 
     @property
     def is_of_job(self) -> bool:
@@ -140,7 +143,9 @@ class Evidence:
         if state in ("failed", "interrupted"):
             return Outcome(state, self.status.get("reason"), cause)
         if state == "done":
-            return Outcome("interrupted", "its result.json is not there any more")
+            gone = not (self.directory / "result.json").exists()
+            why = "its result.json is not there any more" if gone else "there is more to measure now"
+            return Outcome("interrupted", why)
         return Outcome("interrupted", f"ended without a word at epoch {self.status.get('epoch') or 0}", "killed")
 
     @property

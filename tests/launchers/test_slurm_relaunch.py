@@ -11,6 +11,7 @@ from slurm_launch import Launch
 
 from hypo.runs import status as run_status
 from launchers.slurm import launch as slurm_launch
+from launchers.watching.moment import planned_sweep
 
 
 def test_a_dry_run_of_a_sweep_at_work_counts_what_is_queued(slurm: FakeSlurm, launch: Launch) -> None:
@@ -152,3 +153,22 @@ def test_waiting_ends_with_the_table_and_tells_what_has_no_result(
         (line,) = (line for line in lines if line.startswith(f"{number:>3} of 2  digits-mlp-"))
         assert line.endswith(f"missing: {gone}")
     assert lines[-1].startswith("The curve lies in ")
+
+
+def test_what_a_finished_run_has_not_been_measured_for_is_submitted(slurm: FakeSlurm, launch: Launch) -> None:
+    short = ("recipe.epochs=1", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")
+    assert launch.type(*short).code == 0
+    assert "1 done, 0 running, 0 queued, 0 to run" in launch(*short).out
+    more = (*short, "measurement=[targeted,pictures]")
+    assert "0 done, 0 running, 0 queued, 1 to run, 1 of those to run again" in launch(*more).out
+    assert len(slurm.scripts) == 1
+    (file,) = launch.folder.glob("outputs/sweeps/*/sweep.json")
+    sweep = file.parent
+    slurm.show_all("FAILED")
+    (cell,) = planned_sweep(sweep).now().cells.values()
+    assert cell.state == "failed"
+    assert launch.type(*more).code == 0
+    (cell,) = planned_sweep(sweep).now().cells.values()
+    assert cell.state == "done"
+    assert "1 done, 0 running, 0 queued, 0 to run" in launch(*more).out
+    assert "1 done, 0 running, 0 queued, 0 to run" in launch(*short).out
