@@ -14,6 +14,7 @@ from analysis.paper import published
 from analysis.paper.published_attacks import attack_of, difference
 from analysis.paper.published_recipes import Deviations, deviations
 from analysis.reading.setting_columns import setting_columns
+from hypo.attacks.searches.random_points import RandomPoints
 from hypo.jobs.job import Job
 from hypo.settings.components import describe
 from hypo.settings.identity import GROUPS, trains
@@ -108,6 +109,20 @@ def test_whatever_can_change_the_result_is_said_when_it_is_changed(name: str, co
             in_a_row = any(row.matches(run) for row in rows(name))
             told = [] if not in_a_row else [*deviations(run).texts, difference(run, attacks(name))]
             assert not in_a_row or any(f"{key} = " in text for text in told), (job.directory_name, key)
+
+
+def test_a_run_with_a_further_search_is_of_no_published_attack() -> None:
+    (job,) = [job for job in cells("tao2022/table10", False) if job.label.startswith("thrm-lambda5-")]
+    config = copy.deepcopy(dict(job.config))
+    config["evaluation"]["then"] = {"random": describe(RandomPoints(3))}
+    run, plain = setting_columns(config), setting_columns(job.config)
+    assert (run["evaluation.then"], plain["evaluation.then"]) == ('["random"]', "[]")
+    assert run["settings"] != plain["settings"]
+    assert (attack_of(run), attack_of(plain)) == ("", "pgd-20")
+    assert 'evaluation.then = ["random"], ' in difference(run, ["pgd-20"])
+    assert deviations(run) == deviations(plain) == Deviations()
+    del config["evaluation"]["then"]
+    assert setting_columns(config) == plain  # of a run from before there was such a setting
 
 
 def test_what_an_older_run_did_not_record_is_not_known_to_differ() -> None:

@@ -53,15 +53,8 @@ CHOICES = (
     ],
     ["recipe=linf_dist_net", "arch=linf_dist_net", "defense=linf_dist", "evaluation=fgsm", "threat_model=l2"],
     ["dataset=image_folder", "arch=small_cnn", "defense=trades", "tracking=online"],
-    [
-        "dataset=parquet",
-        "arch=lenet",
-        "training_data=noise",
-        "defense=standard",
-        "evaluation=cw100",
-        "search=[random]",
-    ],
-    ["dataset=tiny_imagenet", "arch=wide_resnet", "training_data=mislabeling", "recipe=svhn"],
+    ["dataset=parquet", "arch=lenet", "training_data=noise", "defense=standard", "evaluation=cw100"],
+    ["dataset=tiny_imagenet", "arch=wide_resnet", "training_data=mislabeling", "recipe=svhn", "search=[random]"],
 )
 """Between them every group with several of its options."""
 
@@ -162,13 +155,11 @@ def type_of(key: str, config: Mapping[str, Any]) -> Any:
         if name == "_target_":
             return dict
         if isinstance(component, Mapping):
-            hint, component = dict, component[name]
+            hint, component = None, component[name]
         else:
-            hint = get_type_hints(type(component))[name]
-            component = getattr(component, name)
-    if isinstance(component, Mapping):
-        return dict
-    return dict if is_dataclass(component) and type(None) not in get_args(hint) else hint
+            hint, component = get_type_hints(type(component))[name], getattr(component, name)
+    is_group = isinstance(component, Mapping) or is_dataclass(component)
+    return dict if is_group and type(None) not in get_args(hint) else hint
 
 
 def keys_of(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -210,9 +201,8 @@ def test_what_is_chosen_of_a_list_is_a_list_of_options(loader: Any, here: Path, 
     from launchers.planning.compose import Composer
 
     composer = Composer(loader, loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN))
-    assert tried(group, lambda typed: composer.job([typed]), (*VALUES, "[abc]", "[abc,abc]", "[${nope}]")) == {
-        "[]"
-    }
+    values = (*VALUES, "[abc]", "[abc,abc]", "[${nope}]")
+    assert tried(group, lambda typed: composer.job([typed]), values) == {"[]"}
 
 
 @pytest.mark.parametrize("group", ["hydra/launcher", "hydra/sweeper", "sweeps"])
