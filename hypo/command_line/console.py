@@ -95,13 +95,18 @@ def run_one(job: Job, claim: Claim | None = None) -> int:
 
 
 def result_table(result: Mapping[str, Any]) -> Table:
-    """The main figures of one result.json, in percent, with counts and intervals."""
+    """The main figures of one result.json and what else was measured, in percent, with counts and intervals."""
     table = Table(caption=f"{result['n']:,} test examples; in brackets the 95 % interval", caption_justify="left")
     table.add_column("")
     table.add_column("percent", justify="right")
     table.add_column("count", justify="right")
     table.add_column("interval", justify="right")
-    for name, label in LABELS.items():
+    found = {
+        share: f"{share}, {about['about']}"
+        for each in result["findings"].values()
+        for share, about in each["shares"].items()
+    }
+    for name, label in (LABELS | found).items():
         count, value, interval = result["counts"][name], result[name], result["intervals"][name]
         table.add_row(
             label,
