@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PANEL = (3.4, 2.9)  # inches: one column of a two-column page
-_CHARACTERS = 48  # that fit across a panel at this size
+_CHARACTERS, _UPWARDS = 48, 41  # that fit across a panel at this size, and along its side
 
 # With marker and dashes each line is known in grey too. The numbers of colours, markers and dashes let 35 lines
 # pass before a look comes back.
@@ -135,19 +135,21 @@ def _draw(axes: Axes, panel: Panel, looks: dict[str, dict[str, Any]], names: tup
         size = _MARKER if look["linestyle"] != "none" else _SINGLE_MARKER
         (handles[name],) = axes.plot(x, y, **look, markersize=size, linewidth=1, markeredgewidth=0.5, zorder=2)
     if not handles:
-        text = "no finished run has\n" + " and\n".join(_wrapped(name.removesuffix(" (%)")) for name in names)
+        text = "no finished run has\n" + " and\n".join(
+            _wrapped(name.removesuffix(" (%)"), _UPWARDS) for name in names
+        )
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
         axes.set(xticks=[], yticks=[])
     axes.set_title("\n".join(map(plain, textwrap.wrap(panel.heading, _CHARACTERS))))
-    axes.set_xlabel(_wrapped(names[0]))
-    axes.set_ylabel(_wrapped(names[1]))
+    axes.set_xlabel(_wrapped(names[0], _CHARACTERS))
+    axes.set_ylabel(_wrapped(names[1], _UPWARDS))
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(0.08)
     return handles
 
 
-def _wrapped(label: str) -> str:
-    return "\n".join(map(plain, textwrap.wrap(label, _CHARACTERS)))
+def _wrapped(label: str, characters: int) -> str:
+    return "\n".join(map(plain, textwrap.wrap(label, characters)))
 
 
 def _hollow_out(axes: Axes, panel: Panel, looks: dict[str, dict[str, Any]]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,19 +63,33 @@ def plain(text: str) -> str:
 
 def legend_below(figure: Figure, handles: Mapping[str, Any], characters: int, notes: Sequence[str]) -> None:
     """Write `notes` under the panels, and under them the names of `handles`, both as far as `characters` go."""
-    widths = [len(name) + 6 for name in handles]  # the sample and the gap take about six characters
     figure.legend(
         list(handles.values()),
         [plain(name) for name in handles],
         loc="outside lower center",
-        ncols=len(handles) if sum(widths) <= characters else max(1, characters // max(widths)),
+        ncols=_columns(handles, characters),
         # The notes are in smaller print.
-        title="\n".join(plain(line) for note in notes for line in textwrap.wrap(note, int(1.15 * characters))),
+        title="\n".join(map(plain, _lines(notes, characters))),
         title_fontsize=FONT_SIZE - 1,
         columnspacing=1.2,
         handletextpad=0.5,
         frameon=False,
     )
+
+
+def legend_height(names: Collection[str], characters: int, notes: Sequence[str]) -> float:
+    """Inches that `legend_below` needs for them."""
+    rows = -(-len(names) // _columns(names, characters)) if names else 0
+    return (rows + len(_lines(notes, characters))) * 1.6 * FONT_SIZE / 72
+
+
+def _columns(names: Collection[str], characters: int) -> int:
+    widths = [len(name) + 6 for name in names]  # the sample and the gap take about six characters
+    return len(names) if sum(widths) <= characters else max(1, characters // max(widths))
+
+
+def _lines(notes: Sequence[str], characters: int) -> list[str]:
+    return [line for note in notes for line in textwrap.wrap(note, int(1.15 * characters))]
 
 
 def show_image(axes: Axes, image: Tensor) -> None:

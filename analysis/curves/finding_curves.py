@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis.curves.curves import line_look
-from analysis.curves.drawing import COLORS, STYLE, legend_below, plain
+from analysis.curves.drawing import COLORS, STYLE, legend_below, legend_height, plain
 from analysis.reading.findings import Curve, points
 from analysis.tables.cells import Cell, blocks, differing
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PANEL = (3.4, 2.9)  # inches: one column of a two-column page
-_BARS_HEIGHT, _WORD_WIDTH = 2.4, 0.62
+_WORD_WIDTH = 0.62
 _LETTERS = 14  # that fit in an inch
+_BESIDE = 26  # that fit along the side of a panel
 _NAMED = 20  # words that have room for their names; of more, some have their number
 _HATCHES = ("", "////", "....", "xxxx", "----")
 
@@ -112,12 +113,15 @@ def figure(experiments: Sequence[Panel], curve: Curve) -> Figure:
     columns = 1 if words else min(2, max(1, len(experiments)))
     rows = -(-max(1, len(experiments)) // columns)
     width = max(3.4, min(14.0, _WORD_WIDTH * len(words))) if words else columns * _PANEL[0]
-    height = _BARS_HEIGHT if words else _PANEL[1]
     looks: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(name for panel in experiments for name in panel.cells):
         looks[name] = line_look(len(looks))
+    reach = _reaches(experiments, "bars" if words else "bands")
+    apart = "; ".join(note for panel in experiments for note in panel.notes)
+    notes, letters = [f"{curve.title}; {reach}", apart], int(_LETTERS * width)
+    height = rows * _PANEL[1] + legend_height(looks, letters, notes)
     with matplotlib.rc_context(STYLE):
-        result = Figure(figsize=(width, 0.5 + rows * height), layout="constrained")
+        result = Figure(figsize=(width, height), layout="constrained")
         places = result.subplots(rows, columns, squeeze=False).flatten()
         handles: dict[str, Any] = {}
         across = int(_LETTERS * width / columns)
@@ -125,13 +129,11 @@ def figure(experiments: Sequence[Panel], curve: Curve) -> Figure:
             handles |= _bars(axes, panel, words, looks) if words else _lines(axes, panel, looks)
             axes.set_title("\n".join(map(plain, textwrap.wrap(panel.heading, across))))
             axes.set_xlabel(_wrapped(curve.axis, across))
-            axes.set_ylabel(_wrapped(f"{curve.about} (%)", int(_LETTERS * height)))
+            axes.set_ylabel(_wrapped(f"{curve.about} (%)", _BESIDE))
             axes.spines[["top", "right"]].set_visible(False)
         for axes in places[len(experiments) :]:
             axes.set_axis_off()
-        reach = _reaches(experiments, "bars" if words else "bands")
-        notes = [f"{curve.title}; {reach}", *(note for panel in experiments for note in panel.notes)]
-        legend_below(result, handles, int(_LETTERS * width), notes)
+        legend_below(result, handles, letters, notes)
     return result
 
 
@@ -169,7 +171,7 @@ def _bars(axes: Axes, panel: Panel, words: Sequence[str], looks: Mapping[str, di
     for place, (name, over) in enumerate(panel.cells.items()):
         at = [words.index(str(each.at)) + (place - (len(panel.cells) - 1) / 2) * width for each in over]
         index = names.index(name)
-        hatch = _HATCHES[index // len(COLORS) % len(_HATCHES)] if len(words) <= _NAMED else ""
+        hatch = _HATCHES[(index + index // len(COLORS)) % len(_HATCHES)] if len(words) <= _NAMED else ""
         reach = [
             [max(0.0, each.mean - each.low) for each in over],
             [max(0.0, each.high - each.mean) for each in over],
@@ -180,7 +182,7 @@ def _bars(axes: Axes, panel: Panel, words: Sequence[str], looks: Mapping[str, di
         axes.errorbar(at, means, reach, fmt="none", ecolor="#222222", elinewidth=0.6)
     step = math.ceil(len(words) / _NAMED)
     shown = list(words) if step == 1 else [str(number) for number in range(0, len(words), step)]
-    slanted = 30 if max(map(len, shown)) > 5 else 0
+    slanted = 30 if max(map(len, shown)) > _LETTERS * _WORD_WIDTH else 0
     axes.set_xticks(range(0, len(words), step), list(map(plain, shown)), rotation=slanted)
     axes.set_xlim(-0.6, len(words) - 0.4)
     axes.set_ylim(bottom=0)

@@ -159,7 +159,8 @@ def draw(axes: Axes, rows: pandas.DataFrame, looks: dict[str, Any]) -> None:
         already, moved, std = (
             numpy.concatenate([hidden[part], by_class[part]]) for part in ("already", "moved", "reached_std")
         )
-        color, hatch = COLORS[index % len(COLORS)], _HATCHES[index % len(_HATCHES)]
+        # Of the sixth cell on colours come back, but with other hatches.
+        color, hatch = COLORS[index % len(COLORS)], _HATCHES[(index + index // len(COLORS)) % len(_HATCHES)]
         hatches = [hatch] * len(hidden) + [hatch if len(names) <= _NAMED else ""] * len(names)
         style: dict[str, Any] = {"color": color, "hatch": hatches, "edgecolor": "white", "linewidth": 0}
         axes.bar(at, already, widths, alpha=0.35, **style)

@@ -107,8 +107,8 @@ def _curve(over_words: bool) -> altair.LayerChart:
     import altair as alt
 
     base = alt.Chart(alt.NamedData("curve"))
-    axis = alt.Axis(labelLimit=120) if over_words else alt.Axis(format="~g")
-    scale = alt.Undefined if over_words else alt.Scale(zero=False, padding=8)
+    axis = alt.Axis(labelLimit=120, labelAngle=-35, labelOverlap=True) if over_words else alt.Axis(format="~g")
+    scale = alt.Undefined if over_words else alt.Scale(zero=False, nice=False, padding=8)
     at = "at:N" if over_words else "at:Q"
     x = alt.X(at, title=_OVER, axis=axis, scale=scale, sort=None)
     y = alt.Y("value:Q", title=_ABOUT, axis=alt.Axis(format=_PERCENT))

@@ -192,6 +192,10 @@ def _cell(label: str, runs: pandas.DataFrame, measured: Sequence[str]) -> Cell:
         if metric in SYMBOLS and percent.isna().any():
             why = _UNDEFINED.get(metric, "the result has none")
             notes.append(f"{where}, {_seeds(done[percent.isna()])}: {SYMBOLS[metric]} is undefined, {why}")
+    for name, share in shares(done["findings"]).items():
+        undefined = done[done[name].isna() & done["findings"].map(lambda found, key=share.finding: key in found)]
+        if len(undefined):
+            notes.append(f"{where}, {_seeds(undefined)}: {share.symbol} is undefined, it is a share of no example")
     notes += [f"{where}: {key} was measured with different settings" for key in differing(done["findings"])]
     twice = done[done["seed"].duplicated(keep=False)]
     if len(twice):

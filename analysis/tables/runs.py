@@ -90,7 +90,7 @@ def whole(frame: pandas.DataFrame) -> pandas.DataFrame:
     for name, flag in dict.fromkeys((name, flag) for name, by in by_search for flag in by):
         decided = [found.get(name, {}).get(flag) for found in frame["searches"]]
         added[f"searches.{name}.{flag}"] = pandas.array(decided, dtype="Int64")
-    return frame.drop(columns=list(FOUND)).assign(**added)
+    return pandas.concat([frame.drop(columns=list(FOUND)), pandas.DataFrame(added, index=frame.index)], axis=1)
 
 
 def _curve_columns(frame: pandas.DataFrame) -> dict[str, Curve]:

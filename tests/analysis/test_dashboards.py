@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from fake_findings import UNDER_SAND, WRINKLED, add_wrinkles
 from fake_runs import make_run
-from tracked_runs import command
+from tracked_runs import command, make_tracked
 from wandb_server import WandbServer
 
 from analysis.reading.collect import collect
@@ -82,3 +83,19 @@ def test_wrong_input_is_one_line(arguments: list[str], message: str) -> None:
     assert (code, said) == (2, "")
     assert message in errors
     assert errors.count("\n") == 1
+
+
+def test_what_a_measurement_found_has_panels(outputs: Path, tmp_path: Path) -> None:
+    add_wrinkles(make_tracked(outputs, 0))
+    file = tmp_path / "board.json"
+    done = command("http://127.0.0.1:9", "wandb", "--project", "me/hypo", "--dry-run", outputs, "-o", file, key="")
+    assert done[0] == 0
+    found = json.loads(file.read_text())
+    sections = found["workspace"]["spec"]["section"]["panelBankConfig"]["sections"]
+    (section,) = [section for section in sections if section["name"] == "Findings"]
+    boundary, never, sand, cloth = (panel["config"] for panel in section["panels"])
+    assert (boundary["chartTitle"], boundary["yAxis"]) == (f"{WRINKLED} against λ", "summary:W_boundary")
+    assert never["yAxis"] == "summary:W_never"
+    assert sand["chartTitle"] == f"{UNDER_SAND}, over radius (pixels)"
+    assert json.dumps(cloth).count("wrinkles/cloth/") == 3
+    assert "What else was found" in json.dumps(found["report"])

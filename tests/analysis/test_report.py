@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from fake_findings import WRINKLED, add_finding, add_wrinkles, curve
 from fake_report import add_files, make_outputs
 from fake_runs import make_run
 
@@ -168,3 +169,45 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, capsys: pytest.
     (tmp_path / "taken").write_text("")
     assert main(["report", str(tmp_path / "outputs"), "-o", str(tmp_path / "taken")]) == 2
     assert "taken: cannot be made a folder" in capsys.readouterr().err
+
+
+def test_a_page_shows_what_nobody_has_heard_of_by_its_own_words(tmp_path: Path) -> None:
+    outputs, folder = tmp_path / "outputs", tmp_path / "report"
+    run = add_wrinkles(make_run(outputs), count=30)
+    add_finding(
+        run, "nasty", "<b>bold</b>", curves=[curve("c", "<i>x</i>", "a $ and __metric__", [("<u>", 1, 2)])]
+    )
+    assert main(["report", str(outputs), "-o", str(folder)]) == 0
+    (page,) = (folder / "pages").glob("*.html")
+    text = page.read_text()
+    assert "<h2>Wrinkles of the decision boundary</h2>" in text
+    assert f"<th>W_b⁺<td>25.00<td>30 of 120<td>[20.00, 30.00]<td>{WRINKLED}" in text
+    assert "<th>W_never<td>undefined<td>0 of 0" in text
+    assert "<th>fold<td>whether it folds" in text
+    assert "<b>attack</b> adv 120, hyp 30, sta 4." in text
+    assert "&lt;b&gt;bold&lt;/b&gt;" in text
+    assert page.with_name(f"{page.stem}-wrinkles-map.webp").read_bytes()[8:12] == b"WEBP"
+    sand, cloth = (data(page)["curves"][f"wrinkles.{name}"] for name in ("sand", "cloth"))
+    assert [point["at"] for point in sand] == [0.1, 0.2, 0.4, 0.8]
+    assert (cloth[0]["value"], cloth[0]["low"], cloth[0]["counts"]) == (25, pytest.approx(20), "30 of 120")
+    assert re.findall('data-chart="(line|bars)"', text) == ["line", "bars", "bars"]
+
+
+def test_the_first_page_has_shares_in_its_tables_and_to_choose_from(tmp_path: Path) -> None:
+    outputs, folder = tmp_path / "outputs", tmp_path / "report"
+    add_wrinkles(make_run(outputs), count=30)
+    assert main(["report", str(outputs), "-o", str(folder)]) == 0
+    text = (folder / "index.html").read_text()
+    assert text.count(f'<option value="W_boundary">W_b⁺: {WRINKLED}</option>') == 2
+    assert text.count("<th>W_b⁺</th>") == 2
+    assert f"<li>W_b⁺: {WRINKLED}" in text
+    charts = data(folder / "index.html")["charts"]
+    assert (charts["runs"][0]["W_boundary"], charts["cells"][0]["W_boundary"]) == (25, 25)
+
+
+def test_a_picture_cannot_lead_out_of_the_run(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "outputs")
+    add_files(run)
+    add_finding(run, "bad", "Bad", pictures={"../pictures/hidden": "somebody else's"})
+    assert main(["report", str(tmp_path / "outputs"), "-o", str(tmp_path / "report")]) == 0
+    assert len(list((tmp_path / "report").rglob("*.webp"))) == 1

@@ -14,6 +14,7 @@ from itertools import combinations, product
 from pathlib import Path
 
 import pytest
+from fake_findings import add_wrinkles
 from fake_report import make_outputs
 from fake_runs import make_run
 from PIL import Image
@@ -237,11 +238,39 @@ def test_no_two_labels_meet(started: webdriver.Chrome, tmp_path: Path) -> None:
             Select(started.find_element(By.NAME, "epsilon")).select_by_value(epsilon)
             started.set_window_size(width, height)
             time.sleep(0.5)
-            for chart in ("tradeoff", "adversarial"):
+            for chart in ("tradeoff", "natural"):
                 assert meeting(started, chart, 18) == [], (epsilon, width, chart)
     finally:
         started.set_window_size(size["width"], size["height"])
     assert started.get_log("browser") == []
+
+
+def test_a_share_can_be_chosen_and_a_curve_hovered_over(started: webdriver.Chrome, tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    for at, lambda_ in enumerate((1, 10, 100)):
+        add_wrinkles(make_run(outputs, "thrm", lambda_, R_nat=0.1 + 0.1 * at), count=30 + 30 * at)
+    main(["report", str(outputs), "-o", str(tmp_path / "report")])
+    go(started, (tmp_path / "report" / "index.html").as_uri())
+    for chart in ("natural", "lambda"):
+        Select(started.find_element(By.CSS_SELECTOR, f"[data-metric={chart}]")).select_by_value("W_boundary")
+        title = f"#{chart} .role-axis-title text"
+        wait(started, lambda title=title: any("W_b⁺" in text.text for text in find(started, title)))
+        heights = [point.location["y"] for point in points(started, chart)[:3]]
+        assert heights == sorted(heights, reverse=True)
+        assert len(set(heights)) == 3
+    find(started, "#runs tbody a")[0].click()
+    wait(started, lambda: "/pages/" in started.current_url)
+    drawn(started)
+    assert len(find(started, "[data-chart=bars] .mark-rect path[aria-label]")) == 2  # one is undefined
+    line = find(started, "[data-chart=line] .mark-symbol path")
+    assert len(line) == 4
+    ActionChains(started).move_to_element(line[0]).perform()
+    wait(started, lambda: "12 of 120" in tooltip(started))
+    assert started.get_log("browser") == []
+
+
+def find(browser: webdriver.Chrome, selector: str) -> list[WebElement]:
+    return browser.find_elements(By.CSS_SELECTOR, selector)
 
 
 def test_the_picture_in_the_readme(started: webdriver.Chrome, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ function theme() {
     view: { stroke: "transparent" },
     axis: { ...words, gridColor: line, domainColor: line, tickColor: line },
     legend: words,
+    rule: { color: text },
     range: { category: PALETTES[dark.matches ? "dark" : "light"] },
   };
 }
