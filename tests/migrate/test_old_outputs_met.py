@@ -46,11 +46,11 @@ def test_a_row_of_a_table_and_of_the_status_say_it(run: Path) -> None:
     frame = collect(run.parents[1])
     assert set(frame["state"]) == {"unreadable"}
     assert all(reason.endswith(COMMAND) for reason in frame["reason"])
-    fault = Evidence(run, None).fault_of_result
+    fault = Evidence(run, None, {}).fault_of_result
     assert fault is not None
     assert fault.endswith(COMMAND)
     (run / "result.json").write_text(json.dumps({"schema": 2}))
-    assert Evidence(run, None).fault_of_result == ""
+    assert Evidence(run, None, {}).fault_of_result == ""
 
 
 @pytest.mark.parametrize("schema", [None, 0, 2, 3, "1", [1], 1.5])
