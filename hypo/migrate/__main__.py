@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(line)
         else:
             todo.carry_out(print)
-    except InputError as error:
+    except (InputError, OSError) as error:
         print(f"{_PROGRAM}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

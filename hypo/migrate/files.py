@@ -17,7 +17,7 @@ from hypo.migrate import first_schema
 from hypo.migrate.commands import retyped
 from hypo.migrate.settings import Renewed, said
 from hypo.runs.status import to_json
-from hypo.settings.components import build, describe
+from hypo.settings.components import build
 from hypo.settings.errors import InputError
 from hypo.settings.identity import SCHEMA
 
@@ -126,7 +126,7 @@ def _result(content: bytes, settings: Renewed, directory: Path) -> bytes:
     if picture or not attack["hyp"]:
         findings["pictures"] = pictures.finding(picture.read_bytes() if picture else None)
     for name, finding in findings.items():
-        result = finding.entered(result, name, describe(settings.measurements[name], identity=True))
+        result = finding.entered(result, name, settings.measured[name])
     return to_json(result)
 
 

@@ -7,6 +7,7 @@ the file of it that is written last.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -168,6 +169,7 @@ def _check_idle(outputs: Path) -> None:
 
 
 def _is_alive_elsewhere(lock: Path) -> bool:
-    """Whether a run says that it is running, and its lock was touched a moment ago."""
-    beat = seconds_since_beat(lock)
-    return run_status.read(lock.parent).get("state") == "running" and beat is not None and beat < _ALIVE_SECONDS
+    """Whether a run says that it is running on another machine, and its lock was touched a moment ago."""
+    status, beat = run_status.read(lock.parent), seconds_since_beat(lock)
+    elsewhere = status.get("state") == "running" and status.get("host") != socket.gethostname()
+    return elsewhere and beat is not None and beat < _ALIVE_SECONDS

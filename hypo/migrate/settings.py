@@ -36,9 +36,10 @@ class Renewed:
     training_id: str
 
     @property
-    def measurements(self) -> dict[str, Any]:
-        """The measurements that were made, or asked for, by name."""
-        return {name: build(each, f"measurement.{name}") for name, each in self.config["measurement"].items()}
+    def measured(self) -> dict[str, Any]:
+        """By name the settings of the measurements that were made, or asked for, as findings have them."""
+        built = {name: build(each, f"measurement.{name}") for name, each in self.config["measurement"].items()}
+        return {name: describe(each, identity=True) for name, each in built.items()}
 
     def directory_name(self, earlier: str) -> str:
         """What the run directory `earlier` is called now; one that was not called by its run id keeps its name."""

@@ -126,14 +126,24 @@ def _renewed(planned: Record, of_run: Mapping[str, str]) -> Record:
         return planned
     settings = renewed(planned["config"])
     name = of_run.get(settings.run_id) or settings.directory_name(planned["directory"])
-    return {"directory": name, "config": dict(settings.config), "command": retyped(planned["command"])}
+    return {
+        "directory": name,
+        "config": dict(settings.config),
+        "command": retyped(planned["command"]),
+        "measured": settings.measured,
+    }
 
 
 def _measuring_too(one: Record, other: Record) -> Record:
     """The record of a run that two were planned for, which differ in what they measure alone."""
-    measured = {**one["config"]["measurement"], **other["config"]["measurement"]}
+    measurement = {**one["config"]["measurement"], **other["config"]["measurement"]}
     command = max(one["command"], other["command"], key=lambda command: "measurement=" in command)
-    return {**one, "config": {**one["config"], "measurement": measured}, "command": command}
+    return {
+        **one,
+        "config": {**one["config"], "measurement": measurement},
+        "command": command,
+        "measured": {**one["measured"], **other["measured"]},
+    }
 
 
 def _lines(items: Iterable[Any]) -> bytes:

@@ -58,8 +58,7 @@ def training_groups(experiment: Any) -> list[str]:
 
 def how_to_update(schema: Any) -> str:
     """What to add to a line about a file of another version: the command, where that is an earlier one."""
-    is_earlier = isinstance(schema, int) and schema < SCHEMA
-    return "; python -m hypo.migrate OUTPUTS brings it up to date" if is_earlier else ""
+    return "; python -m hypo.migrate OUTPUTS brings it up to date" if schema in range(1, SCHEMA) else ""
 
 
 def _training(experiment: Any, recorded: Fingerprints | None) -> dict[str, Any]:

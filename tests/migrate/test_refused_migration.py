@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,8 @@ def test_a_run_on_another_machine_whose_lock_cannot_be_seen(old: Path, capsys: p
     (run / "status.json").write_text(json.dumps(status))
     (run / ".lock").write_text(json.dumps({"pid": 7, "host": "elsewhere"}))
     assert "is held by process 7 on elsewhere" in refusal(capsys, str(old))
+    (run / "status.json").write_text(json.dumps({**status, "host": socket.gethostname()}))
+    assert main([str(old)]) == 0  # here it would be seen: that one was killed a moment ago
 
 
 def test_a_dry_run_says_what_would_be_done(old: Path, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
