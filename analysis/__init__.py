@@ -1,6 +1,5 @@
 """Run directories in, the paper's tables and curves out.
 
-`sources` finds the runs, `collect` reads them into one frame (`setting_columns` says which settings make them
-comparable, `findings` what else was measured), `cells` averages over seeds, `tables` and `curves` show the outcome; `python -m analysis` is the
-door to all of them.
+`reading` finds the runs and reads them into one frame, `tables` and `curves` show it, `paper` sets it beside the
+published numbers, `report` and `wandb` put it on pages; `python -m analysis` is the door to all of them.
 """

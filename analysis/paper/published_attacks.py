@@ -8,7 +8,7 @@ from typing import Any
 from analysis.reading.setting_values import is_recorded, same, written
 
 _PGD = {
-    "evaluation.attack._target_": "hypo.attacks.searches.projected_gradient.ProjectedGradient",
+    "evaluation.attack._target_": "ProjectedGradient",
     "evaluation.attack.relative_step": 0.25,
     "evaluation.attack.restarts": 1,
     "evaluation.objective": "cross_entropy",

@@ -48,7 +48,7 @@ _DIST_NET: Settings = {
     "learning_rate": 0.02,
 }
 _INNER_ATTACK: Settings = {
-    "_target_": "hypo.attacks.searches.projected_gradient.ProjectedGradient",
+    "_target_": "ProjectedGradient",
     "steps": 10,
     "relative_step": 0.25,
     "restarts": 1,
@@ -107,28 +107,27 @@ def _recipe(run: Mapping[str, Any], code: bool) -> Settings:
     dataset, data, arch, defense = (run[key] for key in ("dataset", "training_data", "arch", "defense"))
     weight = run["lambda_value"] if defense in ("trades", "thrm") else 0.0
     groups: dict[str, Settings] = {
-        "dataset": {"_target_": _target("datasets", dataset)},
-        "training_data": {"_target_": _target("training_data", data), **_training_data(dataset, data, arch, code)},
+        "dataset": {"_target_": _target(dataset)},
+        "training_data": {"_target_": _target(data), **_training_data(dataset, data, arch, code)},
         "arch": _arch(arch, code),
-        "defense": {"_target_": _target("defenses", defense), **_defense(defense, code)},
-        "threat_model": {"_target_": _target("threat_models", run["norm"])},
+        "defense": {"_target_": _target(defense), **_defense(defense, code)},
+        "threat_model": {"_target_": _target(run["norm"])},
         "recipe": _training(dataset, data, arch, weight, code),
-        "evaluation": {"_target_": "hypo.measurements.evaluation.Evaluation", "test_limit": None},
+        "evaluation": {"_target_": "Evaluation", "test_limit": None},
     }
     return {key: value for group, settings in groups.items() for key, value in _below(group, settings).items()}
 
 
-def _target(package: str, option: str) -> str:
-    """The class of an option: the option, its module and its class have one name."""
-    words = str(option).split("_")
-    return f"hypo.{package}.{option}.{''.join(word.capitalize() for word in words)}"
+def _target(option: str) -> str:
+    """The class of an option, which has its name."""
+    return "".join(word.capitalize() for word in str(option).split("_"))
 
 
 def _training(dataset: str, data: str, arch: str, weight: float, code: bool) -> Settings:
     """Appendix A.1; on noise and mislabeled data (A.3) nothing is augmented and no weight decays."""
     # On the last, smaller batch of an epoch the paper is silent; we drop it, the code keeps it.
     ends = {"last_batch": "keep" if code else "drop"}
-    settings = {"_target_": "hypo.training.recipe.Recipe", **ends, **_BY_DATASET[dataset]}
+    settings = {"_target_": "Recipe", **ends, **_BY_DATASET[dataset]}
     if arch == "linf_dist_net":
         return {**settings, **_DIST_NET}
     rate = settings["learning_rate"]
@@ -146,7 +145,7 @@ def _training_data(dataset: str, data: str, arch: str, code: bool) -> Settings:
         return {"seed": 0}
     if data == "poisoning":
         crafter = {
-            "_target_": "hypo.training_data.poisoning.Crafter",
+            "_target_": "Crafter",
             **_below("arch", _arch("resnet18", code)),
             "learning_rate": _BY_DATASET[dataset]["learning_rate"],
             "recipe": None,  # the run's, begun at this rate
@@ -163,7 +162,7 @@ def _arch(arch: str, code: bool) -> Settings:
     """Appendix A.1 and G."""
     if arch == "mlp_tao2022":
         hidden, relu = ([3072] * 3, "first") if code else ([3072] * 2, "every")
-        return {"_target_": "hypo.architectures.mlp.Mlp", "hidden": hidden, "relu": relu}
+        return {"_target_": "Mlp", "hidden": hidden, "relu": relu}
     start = {"initialisation": "authors_code" if code else "torchvision"}
     settings: Mapping[str, Settings] = {
         "resnet18": {"width": 64, **start},
@@ -179,7 +178,7 @@ def _arch(arch: str, code: bool) -> Settings:
             "surrogate_p": 30,
         },
     }
-    return {"_target_": _target("architectures", arch), **settings[arch]}
+    return {"_target_": _target(arch), **settings[arch]}
 
 
 def _defense(defense: str, code: bool) -> Settings:

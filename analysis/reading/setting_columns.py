@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis.escaping import one_line
 from hypo.settings import checks
+from hypo.settings.components import name_at
 from hypo.settings.errors import InputError
 from hypo.settings.identity import short_hash
 
@@ -65,7 +66,7 @@ def setting_columns(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _complete(group: dict[str, Any]) -> dict[str, Any]:
     """A group of settings with those that it lacks because it is older than they are."""
-    return {**_IMPLIED.get(str(group.get("_target_")).rpartition(".")[2], {}), **group}
+    return {**_IMPLIED.get(name_at(str(group.get("_target_"))), {}), **group}
 
 
 def _leaves(prefix: str, value: object) -> Iterator[tuple[str, object]]:
@@ -78,6 +79,8 @@ def _leaves(prefix: str, value: object) -> Iterator[tuple[str, object]]:
                 yield from _leaves(f"{prefix}.{one_line(key)}", inner)
     elif prefix not in _NO_SINGLE_SETTING:
         text = json.dumps(value) if isinstance(value, list) else value
+        if prefix.endswith("._target_"):
+            text = name_at(str(value))  # runs from before a class moved are no other runs
         yield prefix, one_line(text) if isinstance(text, str) else text
 
 

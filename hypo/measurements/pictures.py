@@ -103,9 +103,9 @@ def demonstrate(
     evaluation: Evaluation,
     count: int,
 ) -> tuple[Example, ...]:
-    """At most `count` of the images, in their order, with the best point of the evaluation's attack.
+    """At most `count` of the images, in their order, with the best point of the evaluation's searches.
 
-    The attack is repeated from a seed of its own; images on which it does not succeed this time are passed over.
+    They are repeated from a seed of their own; images on which they do not succeed this time are passed over.
 
     Args:
         images: (examples, channels, height, width) in [0, 1], on the model's device; those on which an attack
@@ -118,7 +118,14 @@ def demonstrate(
     goal = evaluation.climbing(goal_of(labels))
     with full_precision(), attacked(model, surrogate=evaluation.surrogate):
         source = generator(images.device, 0, "demonstration")
-        perturbed = best(evaluation.attack, model, images, goal, threat_model, source)
+        perturbed, margin = images, torch.full(labels.shape, float("-inf"), device=images.device)
+        for search in evaluation.searches.values():
+            candidate = best(search, model, images, goal, threat_model, source)
+            with torch.no_grad():
+                further = goal.margin(model(candidate))
+            better = further > margin
+            perturbed = torch.where(better.view(-1, 1, 1, 1), candidate, perturbed)
+            margin = torch.where(better, further, margin)
         with torch.no_grad():
             logits = model(perturbed)
             before = model(images).argmax(1).tolist()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hypo.migrate.disk import replace
+from hypo.settings.components import name_at
 from hypo.settings.identity import SCHEMA, short_hash
 
 
@@ -79,4 +80,4 @@ def _by_name(settings: Any) -> Any:
         return settings
     found = {key: _by_name(value) for key, value in settings.items()}
     target = str(found.get("_target_", ""))
-    return {**found, "_target_": target.rpartition(".")[2]} if target.startswith("hypo.") else found
+    return {**found, "_target_": name_at(target)} if target else found

@@ -93,8 +93,12 @@ def stable_name(component: type) -> str:
 
     No two components of hypo have the same name.
     """
-    inside = component.__module__.partition(".")[0] == "hypo"
-    return component.__qualname__ if inside else f"{component.__module__}.{component.__qualname__}"
+    return name_at(f"{component.__module__}.{component.__qualname__}")
+
+
+def name_at(target: str) -> str:
+    """`stable_name` of the class at a dotted path, as a `_target_` gives it."""
+    return target.rpartition(".")[2] if target.startswith("hypo.") else target
 
 
 def enters_identity(field: Field, value: Any) -> bool:
