@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypo.measurements.finding import RESERVED
+
 IDENTITY = ("run_id", "name", "directory", "state", "reason", "command")
 SETTINGS = ("dataset", "training_data", "arch", "defense", "lambda", "lambda_value", "norm", "epsilon")
 HASHES = ("settings", "defense_settings")
@@ -39,7 +41,5 @@ def ends(name: str) -> tuple[str, str, str]:
     return name, f"{name}_lower", f"{name}_upper"
 
 
-_OF_PAGES = ("experiment", "label", "page", "n", "table")
-
-TAKEN = frozenset((*LEADING, *FOUND, *_OF_PAGES, *(column for metric in METRICS for column in ends(metric))))
+TAKEN = RESERVED.union(column for metric in METRICS for column in ends(metric))
 """What no share of a finding can be called, since a column, or an entry of the report's charts, is called so."""

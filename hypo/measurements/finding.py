@@ -10,6 +10,16 @@ import numpy as np
 
 from hypo.measurements.risks import Share
 
+RESERVED = frozenset(
+    (
+        *("schema", "run_id", "n", "counts", "intervals", "decided", "searches", "findings"),
+        *("name", "directory", "state", "reason", "command", "measurement", "settings", "defense_settings"),
+        *("dataset", "training_data", "arch", "defense", "lambda", "lambda_value", "norm", "epsilon"),
+        *("epsilon_value", "recipe", "evaluation", "seed", "experiment", "label", "page", "table"),
+    )
+)
+"""What no share can be called: entries of result.json, and columns of every table of runs."""
+
 
 @dataclass(frozen=True)
 class Core:
@@ -101,6 +111,9 @@ class Finding:
         title: what was measured, as a heading.
         shares: by a name that no other measurement has; each becomes a column of tables.
         columns, pictures: by name.
+
+    Raises:
+        ValueError: for a name that is not made of letters, digits and underscores, or is a reserved one.
     """
 
     title: str
@@ -108,6 +121,14 @@ class Finding:
     curves: tuple[Curve, ...] = ()
     columns: Mapping[str, Column] = field(default_factory=dict)
     pictures: Mapping[str, Picture] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = (*self.shares, *(curve.name for curve in self.curves), *self.columns, *self.pictures)
+        for name in names:
+            if not name.isidentifier():
+                raise ValueError(f"takes letters, digits and underscores as the name of a finding, got {name!r}")
+        if reserved := RESERVED.intersection(self.shares):
+            raise ValueError(f"takes a name for a share that stands for nothing else, got {min(reserved)!r}")
 
     def entered(self, result: Mapping[str, Any], name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         """`result`, the content of result.json, with this as the finding of the measurement `name`.

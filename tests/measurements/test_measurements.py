@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -169,11 +170,17 @@ def test_what_fails_costs_neither_the_flags_nor_what_was_measured_before(tmp_pat
     assert attempt(measured(tmp_path, mine=Confidence()), Silent()).state == "done"
 
 
-@pytest.mark.parametrize("name", ["D", "run_id", "first"])
+@pytest.mark.parametrize("name", ["D", "first"])
 def test_two_shares_of_one_name_are_a_defect_that_is_named(tmp_path: Path, name: str) -> None:
     outcome = attempt(measured(tmp_path, one=Confidence(called="first"), two=Confidence(called=name)), Silent())
     assert outcome.state == "failed"
     assert f"result.json has a {name} already" in str(outcome.reason)
+
+
+@pytest.mark.parametrize("name", ["seed", "lambda", "n", "run_id", "two words", "../up", "1st", ""])
+def test_a_share_is_called_by_a_word_that_stands_for_nothing_else(name: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(repr(name))):
+        Finding("of mine", {name: NamedShare(Share(1, 2), "of two")})
 
 
 def test_a_run_id_does_not_hang_on_what_is_measured(tmp_path: Path) -> None:
