@@ -33,7 +33,10 @@ _LARGEST = 1 << 17
 _NO_THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "WANDB_ERROR_REPORTING": "false"}
 """What keeps libraries from starting threads when they are imported."""
 
-_IMPORTED = ("torch", "pandas", "matplotlib.pyplot", "wandb", "analysis.parts", "hypo.command_line.worker")
+_IMPORTED = (
+    *("torch", "pandas", "matplotlib.pyplot", "sklearn.datasets", "wandb"),
+    *("analysis.parts", "hypo.command_line.worker"),
+)
 
 
 class Forked:
