@@ -23,6 +23,14 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SlurmWithJobs:
     return made
 
 
+STATUS = """
+import sys
+from launchers import status
+status._SECONDS = 0.2  # between two looks
+sys.exit(status.main())
+"""
+
+
 class Terminal:
     """The command on a terminal of a given width."""
 
@@ -31,7 +39,7 @@ class Terminal:
         colours = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
         environment = {key: value for key, value in os.environ.items() if key not in colours}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "launchers.status", *arguments],
+            [sys.executable, "-c", STATUS, *arguments],
             stdin=inner,
             stdout=inner,
             stderr=inner,
