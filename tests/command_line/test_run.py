@@ -280,6 +280,7 @@ def test_a_checkpoint_cut_short_is_named_and_left_alone(run, tmp_path: Path) -> 
     assert run(*SHORT).code == 0
 
 
+@pytest.mark.slow
 def test_a_terminated_run_says_so_and_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     command = [sys.executable, "-m", "hypo.run", "recipe.epochs=3000"]
