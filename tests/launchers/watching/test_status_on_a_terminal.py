@@ -15,14 +15,6 @@ from pathlib import Path
 import pytest
 from submitted_sweep import SlurmWithJobs, SubmittedSweep, queued
 
-
-@pytest.fixture
-def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SlurmWithJobs:
-    made = SlurmWithJobs(tmp_path / "slurm")
-    monkeypatch.setenv("PATH", f"{made.bin}{os.pathsep}{os.environ['PATH']}")
-    return made
-
-
 STATUS = """
 import sys
 from launchers import status
@@ -86,7 +78,7 @@ class Terminal:
 @pytest.fixture
 def many(slurm: SlurmWithJobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SubmittedSweep:
     """Ten runs, one of them running."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     names = [
         f"digits-mlp-{defense}-lambda{number}-linf0.1-s0" for defense in ("thrm", "trades") for number in range(5)
     ]
