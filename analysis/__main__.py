@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -112,12 +113,14 @@ def _report_missing(frame: pandas.DataFrame) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        code = main()
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads has seen enough; what is left to print goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 128 + signal.SIGPIPE
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        tempfile.tempdir = scratch  # wandb leaves folders behind when the interpreter is not taken apart
+        try:
+            code = main()
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever reads has seen enough; what is left to print goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 128 + signal.SIGPIPE
     if "wandb" in sys.modules:
         # Its service goes on trying a server that fails, and an ordinary exit would wait for that.
         os._exit(code)

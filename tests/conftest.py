@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
 import hypothesis
 import pytest
 import torch
@@ -18,6 +23,17 @@ hypothesis.settings.register_profile("hypo", deadline=None, derandomize=True, da
 hypothesis.settings.load_profile("hypo")
 
 torch.set_num_threads(1)  # the networks are so small that sharing their work costs more than it gains
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What tests, and processes that they kill, put into the temporary folder lies in one that goes at the end."""
+    if hasattr(config, "workerinput"):
+        return  # a worker of pytest-xdist, which has it from the process that started it
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    scratch = tempfile.mkdtemp(prefix="hypo-tests-")
+    Path(scratch).chmod(0o1777)  # for whoever runs a daemon, as the folder that it stands for
+    os.environ["TMPDIR"] = tempfile.tempdir = scratch
+    config.add_cleanup(lambda: shutil.rmtree(scratch, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")

@@ -30,10 +30,14 @@ from typing import Any, NoReturn
 _LARGEST = 1 << 17
 """Bytes of a request, which is mostly an environment."""
 
-_NO_THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "WANDB_ERROR_REPORTING": "false"}
+_NO_THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """What keeps libraries from starting threads when they are imported."""
 
-_IMPORTED = ("torch", "pandas", "matplotlib.pyplot", "wandb", "analysis.parts", "hypo.command_line.worker")
+_IMPORTED = (
+    *("torch", "pandas", "matplotlib.pyplot", "sklearn.datasets", "pydantic"),
+    *("analysis.parts", "hypo.command_line.worker"),
+)
+"""Not wandb: it has temporary folders from its import on, which each process is to have for itself."""
 
 
 class Forked:
@@ -175,6 +179,7 @@ def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> NoReturn:
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
+    tempfile.tempdir = None  # it is asked for anew
     here = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in sys.path]
     sys.path[0:1] = [request["cwd"], *filter(None, here)]  # in the place of this file's folder
     kind, what, *arguments = request["arguments"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,11 @@ from launchers.watching.submission import Array, Submission
 SUBMITTED = "2026-01-01T00:00:00+00:00"
 LATER = "2026-01-01T01:00:00+00:00"
 COMMAND = "python -m hypo.run -m lambda=1,2"
+BEGUN = "hypo: restart 0 of job 7_0 on n1"
+"""What a task's log begins with."""
+
+Show = Callable[..., tuple[int, str, str]]
+"""Runs the status command; returns exit code, output and errors."""
 
 
 _SCANCEL = """\
@@ -161,3 +166,8 @@ def log(submission: Submission, index: int, *lines: str) -> Path:
 def cancelled(why: str = "") -> str:
     """What Slurm writes into the log of a job that it ends."""
     return f"slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-01-01T00:40:00{why and ' DUE TO '}{why} ***"
+
+
+def says(cell: Cell) -> tuple[str, str, str]:
+    """State, reason and cause of a run, as the status tells them."""
+    return cell.state, cell.reason, cell.cause

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from hypo.runs import tracking
 from hypo.runs.tracking import Mirror, Tracking
@@ -84,3 +87,7 @@ def recorded(directory: Path) -> dict[str, Any]:
 def start(directory: Path, mode: str) -> Mirror:
     directory.mkdir(exist_ok=True)
     return Tracking(mode).start(directory, run_id="abc", name="a", group=None, tags=[], config={})
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]

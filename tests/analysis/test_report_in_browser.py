@@ -1,7 +1,7 @@
 """The report as its readers have it: opened in headless Chromium, chosen from, hovered, sorted, typed at.
 
-`HYPO_SCREENSHOT_OF=outputs HYPO_SCREENSHOT=docs/report.png pytest tests/analysis/test_report_in_browser.py` also
-takes the picture in the README, of real runs.
+HYPO_SCREENSHOT_OF=outputs HYPO_SCREENSHOT=docs/report.png in the environment also takes the picture in the README,
+of real runs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DRIVER = shutil.which("chromedriver")
 
 pytestmark = [
     pytest.mark.skipif(not (BROWSER and DRIVER), reason="needs chromium and its driver"),
-    pytest.mark.xdist_group("browser"),
+    pytest.mark.slow,
 ]
 
 

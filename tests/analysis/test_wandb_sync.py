@@ -38,6 +38,16 @@ def test_what_has_ended_is_uploaded_once_and_only_what_is_new_later(server: Wand
     assert len(server.runs) == 2
 
 
+def test_nothing_is_left_in_the_temporary_folder(
+    server: WandbServer, tracked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    assert command(server, "wandb", "--sync", tracked)[0] == 0
+    assert command(server, "tables", "--from-wandb", "tester/hypo")[0] == 1  # one failed
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
 def test_epochs_that_never_arrived_are_added_whatever_came_after_them(server: WandbServer, tracked: Path) -> None:
     """As when the server was away for a while; its summary knows of the last epoch all the same."""
     command(server, "wandb", "--sync", tracked)

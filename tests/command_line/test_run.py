@@ -14,6 +14,7 @@ import pandas
 import pytest
 import torch
 import yaml
+from forked import Forked
 from PIL import Image
 from typed_command import Typed, typed
 
@@ -279,6 +280,7 @@ def test_a_checkpoint_cut_short_is_named_and_left_alone(run, tmp_path: Path) -> 
     assert run(*SHORT).code == 0
 
 
+@pytest.mark.slow
 def test_a_terminated_run_says_so_and_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     command = [sys.executable, "-m", "hypo.run", "recipe.epochs=3000"]
@@ -302,12 +304,12 @@ def test_m_may_stand_behind_the_settings(run) -> None:
 
 def test_a_tracking_server_that_is_not_there_costs_one_line(tmp_path: Path) -> None:
     environment = {**os.environ, "WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": 40 * "0"}
-    command = [sys.executable, "-m", "hypo.run", *SHORT[:-1], "tracking=online"]
-    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
-    assert ran.returncode == 0
-    assert "The run lies in" in ran.stdout
-    assert ran.stderr.startswith("W&B: ")
-    assert ran.stderr.count("\n") == 1
+    settings = (*SHORT[:-1], "tracking=online")
+    with Forked("-m", "hypo.run", *settings, cwd=tmp_path, env=environment) as run:
+        assert run.wait() == 0
+        assert "The run lies in" in run.out
+        assert run.err.startswith("W&B: ")
+        assert run.err.count("\n") == 1
     assert json.loads((the_only_run(tmp_path) / "result.json").read_text())["n"] == 100
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from forked import Forked
 from small_jobs import THRM
 from small_jobs import job as small_job
 from small_models import small_experiment, small_recipe
@@ -34,15 +34,14 @@ serve(Connection(int(sys.argv[1])))
 """
 
 
-class Worker(subprocess.Popen[bytes]):
+class Worker(Forked):
     """A worker in a process of its own, and our end of the connection to it."""
 
     def __init__(self, folder: Path, *tasks: dict[str, Any]) -> None:
         self.connection, theirs = Pipe()
         for task in tasks:  # which are there before it has begun
             self.connection.send(task)
-        command = [sys.executable, "-c", SERVE, str(theirs.fileno())]
-        super().__init__(command, cwd=folder, stderr=subprocess.PIPE, pass_fds=[theirs.fileno()])
+        super().__init__("-c", SERVE, str(theirs.fileno()), cwd=folder, pass_fds=[theirs.fileno()])
         theirs.close()
 
     def end(self) -> int:
@@ -52,9 +51,9 @@ class Worker(subprocess.Popen[bytes]):
 
     def ended(self) -> int:
         """Wait until it has ended; it has nothing to complain of. Returns its exit code."""
-        _, complaint = self.communicate(timeout=100)
-        assert complaint == b""
-        return self.returncode
+        code = self.wait()
+        assert self.err == ""
+        return code
 
 
 Start = Callable[..., Worker]
@@ -63,17 +62,14 @@ Start = Callable[..., Worker]
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a worker with some tasks."""
-    started: list[Worker] = []
+    with ExitStack() as started:
 
-    def worker(*tasks: dict[str, Any]) -> Worker:
-        started.append(Worker(tmp_path, *tasks))
-        return started[-1]
+        def worker(*tasks: dict[str, Any]) -> Worker:
+            process = started.enter_context(Worker(tmp_path, *tasks))
+            started.callback(process.connection.close)
+            return process
 
-    yield worker
-    for process in started:
-        process.kill()
-        process.communicate()
-        process.connection.close()
+        yield worker
 
 
 def job(folder: Path, epochs: int = 1, seed: int = 0) -> Job:

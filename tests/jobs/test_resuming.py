@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from compared import Stopping, assert_same_results
+from forked import Forked
 from small_jobs import Silent, job
 
 from hypo.jobs.attempt import attempt
@@ -58,10 +57,8 @@ def test_a_killed_run_resumes_as_if_nothing_had_happened(
     tmp_path: Path, uninterrupted: RunDirectory, moment: str, epochs: int
 ) -> None:
     tests = str(Path(__file__).parents[1])
-    command = [sys.executable, "-c", KILLED, tests, str(tmp_path), moment]
-    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": tests}) as killed:
-        pass
-    assert killed.returncode == -signal.SIGKILL
+    with Forked("-c", KILLED, tests, str(tmp_path), moment) as killed:
+        assert killed.wait() == -signal.SIGKILL
     again = job(tmp_path)
     directory = again.directory
     assert directory.status()["state"] == "running"  # it had no time to say otherwise

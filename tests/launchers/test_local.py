@@ -151,6 +151,7 @@ def running(folder: Path) -> list[dict]:
     return [found for found in statuses(folder) if found["state"] == "running"]
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_one_job(tmp_path: Path) -> None:
     with sweeping(tmp_path) as sweep:
         until_one_is_done(sweep)
@@ -167,6 +168,7 @@ def test_a_worker_that_is_killed_costs_one_job(tmp_path: Path) -> None:
     assert (entry["pid"], entry["outcome"], entry["cause"]) == (victims[0]["pid"], "failed", "killed")
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     with sweeping(tmp_path) as sweep:
         until_one_is_done(sweep)

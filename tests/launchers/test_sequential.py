@@ -182,6 +182,7 @@ def statuses(folder: Path) -> list[dict]:
     return [json.loads(path.read_text()) for path in (folder / "outputs" / "runs").glob("*/status.json")]
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hypo.run", "-m", *SHORT, "recipe.epochs=300", "seed=0,1,2,3,4,5,6,7,8,9"]
     with subprocess.Popen(

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from submitted_sweep import SlurmWithJobs, SubmittedSweep, queued
 
-
-@pytest.fixture
-def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SlurmWithJobs:
-    made = SlurmWithJobs(tmp_path / "slurm")
-    monkeypatch.setenv("PATH", f"{made.bin}{os.pathsep}{os.environ['PATH']}")
-    return made
+STATUS = """
+import sys
+from launchers import status
+status._SECONDS = 0.2  # between two looks
+sys.exit(status.main())
+"""
 
 
 class Terminal:
@@ -31,7 +31,7 @@ class Terminal:
         colours = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
         environment = {key: value for key, value in os.environ.items() if key not in colours}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "launchers.status", *arguments],
+            [sys.executable, "-c", STATUS, *arguments],
             stdin=inner,
             stdout=inner,
             stderr=inner,
@@ -78,7 +78,7 @@ class Terminal:
 @pytest.fixture
 def many(slurm: SlurmWithJobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SubmittedSweep:
     """Ten runs, one of them running."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     names = [
         f"digits-mlp-{defense}-lambda{number}-linf0.1-s0" for defense in ("thrm", "trades") for number in range(5)
     ]
