@@ -21,7 +21,7 @@ from composed_runs import add
 from fake_runs import MakeRun, add_sweep
 
 from analysis.reading import setting_columns as columns
-from analysis.reading.collect import METRICS, collect
+from analysis.reading.collect import collect
 from analysis.reading.columns import FOUND, LEADING, METRICS, TAKEN
 from analysis.reading.setting_columns import setting_columns
 from hypo import datasets
