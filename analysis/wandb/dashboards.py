@@ -11,7 +11,7 @@ from analysis.escaping import one_line
 from analysis.reading.findings import Findings, curves, points, shares
 from analysis.tables.cells import SYMBOLS
 from analysis.tables.lines import METRICS
-from hypo.runs.wandb_process import point_entry
+from hypo.runs.wandb_run import point_entry
 from hypo.settings.errors import InputError
 
 if TYPE_CHECKING:

@@ -146,7 +146,7 @@ def _upload(
     done: bool,
 ) -> None:
     from hypo.jobs.job import label, tags
-    from hypo.runs.wandb_process import begin, conclude
+    from hypo.runs.wandb_run import begin, conclude
 
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "wandb").mkdir()

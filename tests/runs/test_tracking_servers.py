@@ -13,7 +13,8 @@ from tracked_processes import SUMMARY, begin_script, recorded, run_script, start
 from wandb_server import WandbServer
 
 from hypo.runs import tracking
-from hypo.runs.wandb_process import INIT_SECONDS, PROBE_SECONDS
+from hypo.runs.wandb_process import PROBE_SECONDS
+from hypo.runs.wandb_run import INIT_SECONDS
 
 pytestmark = pytest.mark.slow
 
