@@ -20,7 +20,8 @@ from hypo.migrate.plan import SUPERSEDED, Found, Plan, plan
 from hypo.migrate.settings import said
 from hypo.migrate.sweeps import OldSweep, old_sweeps
 from hypo.runs import status as run_status
-from hypo.runs.lock import BEAT_SECONDS, Lock, holder, is_held, seconds_since_beat
+from hypo.runs.directory import RunDirectory
+from hypo.runs.lock import BEAT_SECONDS, holder, is_held, seconds_since_beat
 from hypo.settings.errors import InputError, LockedError
 
 _ALIVE_SECONDS = 4 * BEAT_SECONDS
@@ -65,11 +66,11 @@ class Renewal:
             say: told, in a line, of each directory that is moved aside.
         """
         for run, by in self.runs.superseded:
-            with self._leaving(run.directory), Lock(run.directory / ".lock"):
+            with self._leaving(run.directory), RunDirectory(run.directory).lock():
                 move(run.directory, self.outputs / SUPERSEDED / run.directory.name)
                 say(f"{run.directory.name} is in {SUPERSEDED}/ now: {_why(run, by)}")
         for run in self.runs.renewed:
-            with self._leaving(run.directory), Lock(run.directory / ".lock"):
+            with self._leaving(run.directory), RunDirectory(run.directory).lock():
                 _renew(run, self.runs.names)
         # The ids of models come from pointers and sweeps too, so that these come after what needs them.
         for path, settings in self.crafted.items():
