@@ -72,7 +72,7 @@ class Renewal:
         for run in self.runs.renewed:
             with self._leaving(run.directory), RunDirectory(run.directory).lock():
                 _renew(run, self.runs.names)
-        # The ids of models come from pointers and sweeps too, so that these come after what needs them.
+        # Sweeps come last: their records say what the trainings were called of runs that are gone.
         for path, settings in self.crafted.items():
             with self._leaving(path):
                 shared.renew_crafted(path, settings)
