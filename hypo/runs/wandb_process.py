@@ -20,7 +20,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, TYPE_CHECKING, Any
 
-from hypo.runs.wandb_run import begin, conclude
+from hypo.runs.wandb_run import FINISH_SECONDS, begin, conclude
 
 if TYPE_CHECKING:
     import wandb

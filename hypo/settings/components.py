@@ -146,11 +146,12 @@ def _in_module(module_name: str, name: str) -> type | None:
 
 @lru_cache(maxsize=1)
 def components() -> dict[str, type]:
-    """The public dataclasses of hypo by name, from all of its modules but those that are commands."""
+    """The dataclasses of hypo by name, from all of its modules but those that only commands have."""
+    commands = ("hypo.run", "hypo.command_line", "hypo.migrate", "hypo.runs.wandb_process")
     modules = (
         importlib.import_module(module.name)
         for module in pkgutil.walk_packages(hypo.__path__, "hypo.")
-        if module.name.rpartition(".")[2] not in ("run", "worker", "migrate", "wandb_process")
+        if not f"{module.name}.".startswith(tuple(f"{command}." for command in commands))
     )
     return {
         name: found
