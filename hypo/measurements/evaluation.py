@@ -166,7 +166,7 @@ def evaluate(
     """
     limited, examples = test.limited(evaluation.test_limit)
     with full_precision(), attacked(model, surrogate=evaluation.surrogate):
-        logits = _clean_logits(model, limited, maximum, evaluation.batch)
+        logits = clean_logits(model, limited, maximum, evaluation.batch)
         if not bool(torch.isfinite(logits).all()):
             raise DivergedError("the trained model's logits are not finite")
         labels, clean = limited.labels, logits.argmax(1)
@@ -222,7 +222,8 @@ def evaluate(
     )
 
 
-def _clean_logits(model: nn.Module, test: Split, maximum: int, batch: int) -> Tensor:
+def clean_logits(model: nn.Module, test: Split, maximum: int, batch: int) -> Tensor:
+    """(len(test), classes) logits of the images of `test`, which are divided by `maximum`; `batch` at once."""
     with torch.no_grad():
         images = (test.images[part].float() / maximum for part in parts(len(test), batch))
         return torch.cat([model(part) for part in images])

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from hypo.datasets.images import ImageData
-from hypo.measurements.evaluation import Evaluation
+from hypo.attacks.goals.goal import Goal
+from hypo.attacks.model_state import attacked
+from hypo.datasets.images import ImageData, Split
+from hypo.measurements.evaluation import Evaluation, clean_logits
 from hypo.measurements.finding import Finding
-from hypo.measurements.pooled_search import Progress
+from hypo.measurements.pooled_search import Candidates, PooledSearch, Progress
 from hypo.measurements.risks import Flags
+from hypo.settings.precision import full_precision
 from hypo.threat_models.threat_model import ThreatModel
 
 
@@ -24,7 +28,7 @@ class Subject:
     Attributes:
         model: trained, in `eval()` mode, on `device`; from (batch, channels, height, width) images in [0, 1] to
             logits. It is left as found.
-        data: with its test split on `device`; `evaluation.test_limit` of it were attacked.
+        data: with its whole test split on `device`.
         arch: the component that built the model.
         evaluation: how `flags` were decided under `threat_model`.
         flags: one entry for each attacked test example.
@@ -43,6 +47,57 @@ class Subject:
     device: torch.device
     models: Sequence[nn.Module]
     progress: Progress
+
+    @cached_property
+    def test(self) -> Split:
+        """The test examples that were attacked, one for each entry of `flags`, on `device`."""
+        return self._limited[0]
+
+    def logits(self) -> Tensor:
+        """(examples, classes) of the clean images of `test`, in full precision and without gradient."""
+        with full_precision(), attacked(self.model):
+            return clean_logits(self.model, self.test, self.data.maximum, self.evaluation.batch)
+
+    def reached(self, name: str, goal: Callable[[Tensor], Goal], wanted: Tensor | None = None) -> Tensor:
+        """Which examples of `test` some search of the evaluation brings to a goal, (examples,) bool on `device`.
+
+        What counts as a candidate, and what is climbed, is as for the flags. These are not touched, so that
+        accuracies and risks stay comparable with those of runs that are not measured like this.
+
+        Args:
+            name: of the attack, for its random numbers.
+            goal: from indices into `test` to the goal of those examples.
+            wanted: which to attack, (examples,) bool; None for all.
+        """
+        test, examples = self._limited
+        left = torch.ones(len(test), dtype=torch.bool, device=self.device) if wanted is None else wanted
+        found = torch.zeros_like(left)
+
+        def climbed(indices: Tensor) -> Goal:
+            return self.evaluation.climbing(goal(indices))
+
+        def record(candidates: Candidates) -> None:
+            there = climbed(candidates.indices).margin(candidates.logits) > 0
+            found[candidates.indices] |= candidates.counts & there
+
+        with full_precision(), attacked(self.model, surrogate=self.evaluation.surrogate):
+            pool = PooledSearch(
+                self.model,
+                test,
+                self.data.maximum,
+                examples,
+                self.threat_model,
+                self.evaluation.batch,
+                self.evaluation.every_iterate,
+                self.seed,
+                self.progress,
+            )
+            pool.run(name, self.evaluation.searches.values(), climbed, lambda: left & ~found, record)
+        return found
+
+    @cached_property
+    def _limited(self) -> tuple[Split, Tensor]:
+        return self.data.test.limited(self.evaluation.test_limit)
 
 
 class Measurement(Protocol):

@@ -24,6 +24,7 @@ class Candidates:
 
     Attributes:
         indices: (candidates,) int64, the examples.
+        logits: (candidates, classes), without gradient.
         predictions: (candidates,) int64, what the model takes them for.
         counts: (candidates,) bool, whether to take note of it.
         search: which search found them, from 0.
@@ -31,6 +32,7 @@ class Candidates:
     """
 
     indices: Tensor
+    logits: Tensor
     predictions: Tensor
     counts: Tensor
     search: int
@@ -107,7 +109,7 @@ class PooledSearch:
         def looked_at(part: slice, logits: Tensor, inside: Tensor | None, at_end: bool) -> None:
             counts = undecided()[pool[part]]
             counts = counts if inside is None else counts & inside
-            record(Candidates(pool[part], logits.argmax(1), counts, place, at_end))
+            record(Candidates(pool[part], logits, logits.argmax(1), counts, place, at_end))
 
         # A CPU has nothing to synchronise with, so there decided examples leave at once.
         compactions = range(1, search.steps) if pool.device.type == "cpu" else compaction_steps(search.steps)

@@ -10,48 +10,34 @@ from torch import Tensor
 
 from hypo.attacks.goals.goal import Goal
 from hypo.attacks.goals.targeted import Targeted
-from hypo.attacks.model_state import attacked
-from hypo.measurements.evaluation import Evaluation
 from hypo.measurements.finding import Curve, Finding, Point
 from hypo.measurements.measurement import Subject
-from hypo.measurements.pooled_search import Candidates, PooledSearch
 from hypo.measurements.risks import Share
-from hypo.settings.precision import full_precision
 
 
 @dataclass(frozen=True)
 class TargetedRates:
     """For each class, the mistakes that are it already, and those of the others that the attack moves there.
 
-    The attack is the evaluation's. These candidates do not enter the flags, so that accuracies and risks stay
-    comparable with those of runs that are measured without targets.
+    The attack is the evaluation's; see `Subject.reached`.
     """
 
     def measure(self, subject: Subject) -> Finding:
         """Two curves over the classes, of D⁻: "already" out of all of it, "moved" out of the others."""
-        limited, examples = subject.data.test.limited(subject.evaluation.test_limit)
         clean = torch.from_numpy(subject.flags.clean_prediction).to(subject.device)
         wrong = ~torch.from_numpy(subject.flags.correct).to(subject.device)
         mistakes = int(wrong.sum())
         already, moved = [], []
-        with full_precision(), attacked(subject.model, surrogate=subject.evaluation.surrogate):
-            search = PooledSearch(
-                subject.model,
-                limited,
-                subject.data.maximum,
-                examples,
-                subject.threat_model,
-                subject.evaluation.batch,
-                subject.evaluation.every_iterate,
-                subject.seed,
-                subject.progress,
-            )
-            for target, name in enumerate(subject.data.classes):
-                there, reached = wrong & (clean == target), torch.zeros_like(wrong)
-                _attack(search, subject.evaluation, target, wrong & ~there, reached)
-                count = int(there.sum())
-                already.append(Point(name, Share(count, mistakes)))
-                moved.append(Point(name, Share(int(reached.sum()), mistakes - count)))
+        for target, name in enumerate(subject.data.classes):
+
+            def goal(indices: Tensor, target: int = target) -> Goal:
+                return Targeted(torch.full_like(indices, target))
+
+            there = wrong & (clean == target)
+            reached = subject.reached(f"targeted/{target}", goal, wrong & ~there)
+            count = int(there.sum())
+            already.append(Point(name, Share(count, mistakes)))
+            moved.append(Point(name, Share(int(reached.sum()), mistakes - count)))
         return finding(already, moved)
 
 
@@ -64,16 +50,3 @@ def finding(already: Iterable[Point], moved: Iterable[Point]) -> Finding:
             Curve("moved", "other mistakes that can be turned into the class", "target class", tuple(moved)),
         ),
     )
-
-
-def _attack(search: PooledSearch, evaluation: Evaluation, target: int, wanted: Tensor, reached: Tensor) -> None:
-    """Move the `wanted` examples to `target`, and note in `reached` (a bool for each) which got there."""
-
-    def goal(indices: Tensor) -> Goal:
-        return evaluation.climbing(Targeted(torch.full_like(indices, target)))
-
-    def record(candidates: Candidates) -> None:
-        reached[candidates.indices] |= candidates.counts & (candidates.predictions == target)
-
-    searches = evaluation.searches.values()
-    search.run(f"targeted/{target}", searches, goal, lambda: wanted & ~reached, record)
