@@ -47,13 +47,18 @@ def colors(frame: pandas.DataFrame) -> dict[str, str]:
 
 
 def workspace(
-    entity: str, project: str, run_colors: Mapping[str, str], of_runs: Sequence[Findings] = ()
+    entity: str,
+    project: str,
+    run_colors: Mapping[str, str],
+    of_runs: Sequence[Findings] = (),
+    searches: Sequence[Mapping[str, object]] = (),
 ) -> Workspace:
-    """The workspace: sections for trade-off, accuracy, risks, what else was found, training and system.
+    """The workspace: sections for trade-off, accuracy, risks, what else was found and by whom, training, system.
 
     Args:
         run_colors: by run id; a run that it does not name gets a colour from W&B.
         of_runs: the findings of each run; every share and curve in them has a panel.
+        searches: the searches of each run by name, in turn; where a run has several, so does what they decided.
     """
     from wandb_workspaces import workspaces as ws
 
@@ -61,7 +66,7 @@ def workspace(
         entity=entity,
         project=project,
         name=TITLE,
-        sections=_sections(of_runs),
+        sections=_sections(of_runs, searches),
         settings=ws.WorkspaceSettings(x_axis="epoch", max_runs=100),
         runset_settings=ws.RunsetSettings(
             run_settings={run_id: ws.RunSettings(color=color) for run_id, color in run_colors.items()},
@@ -71,7 +76,11 @@ def workspace(
 
 
 def report(
-    entity: str, project: str, run_colors: Mapping[str, str], of_runs: Sequence[Findings] = ()
+    entity: str,
+    project: str,
+    run_colors: Mapping[str, str],
+    of_runs: Sequence[Findings] = (),
+    searches: Sequence[Mapping[str, object]] = (),
 ) -> wr.Report:
     """The report: the trade-off, every metric against λ, what else was found, the runs, how they were measured."""
     from wandb_workspaces.reports import v2 as wr
@@ -84,7 +93,7 @@ def report(
             pinned_columns=_COLUMNS,
         )
 
-    found = _of_findings(of_runs)
+    found = [*_of_findings(of_runs), *_of_searches(searches)]
     besides = [wr.H1("What else was found"), wr.PanelGrid(runsets=[runs()], panels=found, hide_run_sets=True)]
     return wr.Report(
         entity=entity,
@@ -110,16 +119,26 @@ def report(
 
 
 def specifications(
-    entity: str, project: str, run_colors: Mapping[str, str], of_runs: Sequence[Findings] = ()
+    entity: str,
+    project: str,
+    run_colors: Mapping[str, str],
+    of_runs: Sequence[Findings] = (),
+    searches: Sequence[Mapping[str, object]] = (),
 ) -> dict[str, Any]:
     """Both as W&B is sent them, without asking a server."""
     views = {"workspace": workspace, "report": report}
-    models = {name: make(entity, project, run_colors, of_runs)._to_model() for name, make in views.items()}
+    models = {
+        name: make(entity, project, run_colors, of_runs, searches)._to_model() for name, make in views.items()
+    }
     return {name: json.loads(model.model_dump_json(by_alias=True)) for name, model in models.items()}
 
 
 def publish(
-    entity: str, project: str, run_colors: Mapping[str, str], of_runs: Sequence[Findings] = ()
+    entity: str,
+    project: str,
+    run_colors: Mapping[str, str],
+    of_runs: Sequence[Findings] = (),
+    searches: Sequence[Mapping[str, object]] = (),
 ) -> list[str]:
     """Save both, in the place of those that were saved before, and return their addresses.
 
@@ -129,7 +148,7 @@ def publish(
     import wandb
 
     wandb.setup(wandb.Settings(silent=True))
-    board, text = (make(entity, project, run_colors, of_runs) for make in (workspace, report))
+    board, text = (make(entity, project, run_colors, of_runs, searches) for make in (workspace, report))
     try:
         board._internal_name, board._internal_id = _VIEW, _saved_workspace(entity, project)
         text.id = _saved_report(entity, project)
@@ -164,7 +183,7 @@ _COLUMNS = [
 ]
 
 
-def _sections(of_runs: Sequence[Findings]) -> list[Section]:
+def _sections(of_runs: Sequence[Findings], searches: Sequence[Mapping[str, object]]) -> list[Section]:
     from wandb_workspaces import workspaces as ws
 
     panels = {
@@ -172,6 +191,7 @@ def _sections(of_runs: Sequence[Findings]) -> list[Section]:
         "Accuracy": [_against_lambda(metric) for metric in ("D", "A", "F")],
         "Risks": [_against_lambda(metric) for metric in ("R_nat", "R_adv_plus", "R_hyp_minus", "R_sta")],
         "Findings": _of_findings(of_runs),
+        "Searches": _of_searches(searches),
         "Training": [_over_epochs(*names) for names in _TRAINING],
         "System": [_over_epochs("images_per_second"), _over_epochs("seconds")],
     }
@@ -184,6 +204,9 @@ _LAMBDA = "defense.lambda_"
 """The number: `lambda` itself is as typed, and 1/2 a text."""
 
 _TRAINING = [("loss",), ("learning_rate",), ("clean_accuracy", "perturbed_accuracy")]
+
+_FLAGS = {"adv": "Predictions broken", "hyp": "Mistakes hidden", "sta": "Mistakes moved"}
+"""What the searches decide."""
 
 
 def _tradeoff() -> list[Any]:
@@ -208,6 +231,22 @@ def _of_findings(of_runs: Sequence[Findings]) -> list[Any]:
         bars = [wr.SummaryMetric(point_entry(curve.finding, curve.name, each)) for each in at]
         found.append(wr.BarPlot(title=f"{curve.about}, over {curve.axis}", metrics=bars))
     return found
+
+
+def _of_searches(searches: Sequence[Mapping[str, object]]) -> list[Any]:
+    """For every flag the bars of each run over the searches that decided it, where any run has several."""
+    from wandb_workspaces.reports import v2 as wr
+
+    if all(len(of_run) < 2 for of_run in searches):
+        return []
+    names = dict.fromkeys(name for of_run in searches for name in of_run)
+    return [
+        wr.BarPlot(
+            title=f"{about} by the search that found it",
+            metrics=[wr.SummaryMetric(f"searches.{name}.{flag}") for name in names],
+        )
+        for flag, about in _FLAGS.items()
+    ]
 
 
 def _against_lambda(metric: str, about: str = "") -> wr.ScatterPlot:

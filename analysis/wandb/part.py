@@ -48,12 +48,14 @@ def run(options: argparse.Namespace) -> None:
             print(f"{each.name}: {each.epochs} epochs{', results' if each.results else ''}", flush=True)
     if target is None:
         return
-    colors, findings = {}, []
+    colors, findings, searches = {}, [], []
     if folders or not options.dry_run:
         frame = selection.chosen(collect(folders, None if folders else options.project), options.only)
-        colors, findings = dashboards.colors(frame), list(frame["findings"])
+        colors, findings, searches = dashboards.colors(frame), list(frame["findings"]), list(frame["searches"])
     if options.dry_run:
-        text = json.dumps(dashboards.specifications(*target, colors, findings), indent=1, ensure_ascii=False)
+        text = json.dumps(
+            dashboards.specifications(*target, colors, findings, searches), indent=1, ensure_ascii=False
+        )
         destinations.write(text + "\n", options.output)
     else:
-        print(*dashboards.publish(*target, colors, findings), sep="\n")
+        print(*dashboards.publish(*target, colors, findings, searches), sep="\n")
