@@ -34,6 +34,7 @@ NORMS = {"linf": "ℓ∞", "l2": "ℓ2"}
 
 _EXPERIMENT = ["dataset", "training_data", "arch", "norm", "epsilon", "settings"]
 _FIRST = ("none", "standard", "pgd_at")
+_OF_A_SEARCH = "evaluation.then."
 _UNDEFINED = {
     "R_adv_plus": "no test example is classified correctly",
     "R_hyp_minus": "no test example is misclassified",
@@ -147,19 +148,32 @@ def _heading(key: dict[str, str], threat: str) -> str:
 
 
 def _differences(runs: pandas.DataFrame, key: str) -> dict[Any, str]:
-    """For every hash in column `key` what sets it apart from the others, such as "recipe.epochs = 5"."""
+    """For every hash in column `key` what sets it apart from the others, such as "recipe.epochs = 5".
+
+    The settings of a search set those apart that have it; that others lack it is said by evaluation.then.
+    """
     first = runs.drop_duplicates(key).set_index(key).astype(object)
-    first = first.where(first.notna(), "none")
     inside = key == "defense_settings"
-    differing = [
-        column
+    texts = {
+        column: (first[column].dropna() if column.startswith(_OF_A_SEARCH) else _or_none(first[column])).astype(
+            str
+        )
         for column in first.columns
-        if "." in column and column.startswith("defense.") == inside and first[column].astype(str).nunique() > 1
-    ]
-    return {
-        hashed: ", ".join(f"{column.removeprefix('defense.')} = {row[column]}" for column in differing)
-        for hashed, row in first.iterrows()
+        if "." in column and column.startswith("defense.") == inside
     }
+    differing = {column: values for column, values in texts.items() if values.nunique() > 1}
+    return {
+        hashed: ", ".join(
+            f"{column.removeprefix('defense.')} = {values[hashed]}"
+            for column, values in differing.items()
+            if hashed in values
+        )
+        for hashed in first.index
+    }
+
+
+def _or_none(values: pandas.Series) -> pandas.Series:
+    return values.where(values.notna(), "none")
 
 
 def _cells_and_trends(runs: pandas.DataFrame, measured: Sequence[str]) -> tuple[tuple[Cell, ...], tuple[str, ...]]:

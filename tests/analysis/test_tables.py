@@ -140,6 +140,17 @@ def test_two_runs_of_one_seed_are_pointed_out(outputs: Path, make_run: MakeRun) 
     assert second.name[-12:] in note
 
 
+def test_a_search_s_settings_set_apart_only_runs_that_have_it(outputs: Path, make_run: MakeRun) -> None:
+    for then in ({}, {"random": {"steps": 1, "of": "x"}}, {"random": {"steps": 2, "of": "x"}}):
+        make_run(outputs, config={"evaluation": {"then": then}})
+    headings = [line for line in markdown(tradeoff_table(collect(outputs))).splitlines() if line.startswith("#")]
+    assert [heading.partition("training data, ")[2].replace("\\", "") for heading in headings] == [
+        "evaluation.then = []",
+        'evaluation.then = ["random"], evaluation.then.random.steps = 1',
+        'evaluation.then = ["random"], evaluation.then.random.steps = 2',
+    ]
+
+
 def test_runs_without_settings_are_listed_apart(outputs: Path, make_run: MakeRun) -> None:
     broken = make_run(outputs)
     (broken / "config.yaml").unlink()
