@@ -197,6 +197,7 @@ def test_they_are_in_the_tables_the_pages_and_the_dashboards(done: Path) -> None
     for name in ("R_ll", "R_confident", "logit_pairing"):
         assert f"| {name} |" in printed
         assert name in pages
+    assert "decided, search by search: attack (adv " in printed.replace("\\", "")
     for name in ("R_least_likely", "R_confident", "reliability/accuracy", "searches.momentum_iterative.adv"):
         assert name in dashboards
     for name in ("momentum_iterative", "pair_flip", "two_gaussians"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,7 @@ class Block:
     `heading_but_epsilon` is the same for experiments that differ in ε alone. `others` says what other settings set
     it apart from experiments with the same heading, "" where none does. `trends` has a line for every defense
     with several λ and seeds: what λ does, and how sure that is. `shares` are those of the findings that its runs
-    have, by name.
+    have, by name. `searched` says what each search decided, where there are several.
     """
 
     heading: str
@@ -99,6 +100,7 @@ class Block:
     cells: tuple[Cell, ...]
     trends: tuple[str, ...]
     shares: Mapping[str, Share]
+    searched: tuple[str, ...]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -127,7 +129,7 @@ def blocks(frame: pandas.DataFrame) -> list[Block]:
             others = differences[settings]
             of_findings = shares(runs["findings"])
             parts = _cells_and_trends(runs, measured)
-            found.append(Block(heading, but_epsilon, others, epsilon, key, *parts, of_findings))
+            found.append(Block(heading, but_epsilon, others, epsilon, key, *parts, of_findings, _searched(runs)))
     return found
 
 
@@ -154,13 +156,14 @@ def _differences(runs: pandas.DataFrame, key: str) -> dict[Any, str]:
     """
     first = runs.drop_duplicates(key).set_index(key).astype(object)
     inside = key == "defense_settings"
-    texts = {
-        column: (first[column].dropna() if column.startswith(_OF_A_SEARCH) else _or_none(first[column])).astype(
-            str
-        )
-        for column in first.columns
-        if "." in column and column.startswith("defense.") == inside
-    }
+
+    def told(column: str) -> pandas.Series:
+        values = first[column]
+        lacking_is_told = column.startswith(_OF_A_SEARCH)
+        return (values.dropna() if lacking_is_told else values.where(values.notna(), "none")).astype(str)
+
+    columns = [column for column in first if "." in column and column.startswith("defense.") == inside]
+    texts = {column: told(column) for column in columns}
     differing = {column: values for column, values in texts.items() if values.nunique() > 1}
     return {
         hashed: ", ".join(
@@ -172,8 +175,18 @@ def _differences(runs: pandas.DataFrame, key: str) -> dict[Any, str]:
     }
 
 
-def _or_none(values: pandas.Series) -> pandas.Series:
-    return values.where(values.notna(), "none")
+def _searched(runs: pandas.DataFrame) -> tuple[str, ...]:
+    """A line such as "decided, search by search: attack (adv 31, hyp 4), random (adv 1, hyp 0)", over all runs."""
+    decided: dict[str, Counter[str]] = {}
+    for of_run in runs["searches"]:
+        for name, by_flag in of_run.items():
+            decided.setdefault(name, Counter()).update(by_flag)
+    if len(decided) < 2:
+        return ()
+    texts = (
+        f"{name} ({', '.join(f'{flag} {count:,}' for flag, count in by.items())})" for name, by in decided.items()
+    )
+    return (f"decided, search by search: {', '.join(texts)}",)
 
 
 def _cells_and_trends(runs: pandas.DataFrame, measured: Sequence[str]) -> tuple[tuple[Cell, ...], tuple[str, ...]]:

@@ -55,6 +55,11 @@ class TradeoffTable:
         return {name: share for block in self.blocks for name, share in block.shares.items()}
 
     @property
+    def searched(self) -> tuple[str, ...]:
+        """What each search decided, block by block."""
+        return tuple(line for block in self.blocks for line in block.searched)
+
+    @property
     def trends(self) -> tuple[str, ...]:
         """What λ does, defense by defense and block by block."""
         return tuple(line for block in self.blocks for line in block.trends)
@@ -82,7 +87,8 @@ def markdown(table: TradeoffTable) -> str:
         ]
         symbols = [*SYMBOLS.values(), *(share.symbol for share in block.shares.values())]
         lines += grids.markdown(grids.Grid(["defense", "λ", "n", *symbols], rows, words=1))
-        remarks = (*(share.line for share in block.shares.values()), *block.trends, *block.notes)
+        about = (share.line for share in block.shares.values())
+        remarks = (*about, *block.searched, *block.trends, *block.notes)
         lines += ["", *(f"- {escaping.markdown(remark)}" for remark in remarks), *([""] * bool(remarks))]
     if table.unplaced:
         lines += ["Runs in no table:", "", *(f"- {escaping.markdown(note)}" for note in table.unplaced), ""]
@@ -137,7 +143,7 @@ def latex(table: TradeoffTable) -> str:
             lines.append(" & ".join([*first, cell.seeds, *values]) + r" \\")
             previous = cell.defense
     about = [share.line for share in table.shares.values()]
-    notes = grids.small_print([table.units, *about, *table.trends, *table.notes])
+    notes = grids.small_print([table.units, *about, *table.searched, *table.trends, *table.notes])
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", "", *notes, ""])
 
 
@@ -176,6 +182,8 @@ def print_table(frame: pandas.DataFrame, console: Console) -> None:
             console.print(grid(block, {name: block.shares[name].symbol for name in some}))
             for name in some:
                 console.print(Text(f"- {block.shares[name].line}"))
+        for line in block.searched:
+            console.print(Text(f"- {line}"))
     for note in (*table.trends, *table.notes):
         console.print(Text(f"- {note}"))
     console.print(Text(table.units, style="dim"))

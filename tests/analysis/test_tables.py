@@ -144,11 +144,25 @@ def test_a_search_s_settings_set_apart_only_runs_that_have_it(outputs: Path, mak
     for then in ({}, {"random": {"steps": 1, "of": "x"}}, {"random": {"steps": 2, "of": "x"}}):
         make_run(outputs, config={"evaluation": {"then": then}})
     headings = [line for line in markdown(tradeoff_table(collect(outputs))).splitlines() if line.startswith("#")]
-    assert [heading.partition("training data, ")[2].replace("\\", "") for heading in headings] == [
-        "evaluation.then = []",
+    assert sorted(heading.partition("training data, ")[2].replace("\\", "") for heading in headings) == [
         'evaluation.then = ["random"], evaluation.then.random.steps = 1',
         'evaluation.then = ["random"], evaluation.then.random.steps = 2',
+        "evaluation.then = []",
     ]
+
+
+def test_what_further_searches_decided_is_counted_over_all_runs(outputs: Path, make_run: MakeRun) -> None:
+    for seed in range(2):
+        path = make_run(outputs, seed=seed) / "result.json"
+        searches = {"attack": {"adv": 700, "hyp": 3}, "random": {"adv": seed, "hyp": 1}}
+        path.write_text(json.dumps({**json.loads(path.read_text()), "searches": searches}))
+    table = tradeoff_table(collect(outputs))
+    said = "decided, search by search: attack (adv 1,400, hyp 6), random (adv 1, hyp 2)"
+    assert table.searched == (said,)
+    assert f"- {said}\n" in markdown(table)
+    assert said in latex(table)
+    make_run(outputs / "alone", seed=1)
+    assert tradeoff_table(collect(outputs / "alone")).searched == ()
 
 
 def test_runs_without_settings_are_listed_apart(outputs: Path, make_run: MakeRun) -> None:
