@@ -8,6 +8,9 @@ from pathlib import Path
 import fake_runs
 import pytest
 import tracked_runs
+from browsing import BROWSER, DRIVER
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
 from wandb_server import WandbServer
 
 
@@ -31,3 +34,15 @@ def tracked(outputs: Path) -> Path:
 def server() -> Iterator[WandbServer]:
     with WandbServer() as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,1300"):
+        options.add_argument(argument)
+    options.binary_location = str(BROWSER)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield browser
+    browser.quit()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas
 import yaml
 
 METRICS = ["D", "A", "F", "R_nat", "R_adv", "R_adv_plus", "R_hyp", "R_hyp_minus", "R_sta", "R_sta_minus"]
@@ -78,3 +79,9 @@ def add_sweep(outputs: Path, sweep_id: str, runs: list[str]) -> Path:
     record = {"schema": 2, "sweep_id": sweep_id, "command": "python -m hypo.run -m", "runs": runs}
     (folder / "sweep.json").write_text(json.dumps(record))
     return folder
+
+
+def only(frame: pandas.DataFrame) -> pandas.Series:
+    """The row of a table that has one."""
+    assert len(frame) == 1
+    return frame.iloc[0]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from fake_slurm import FakeSlurm
 from slurm_launch import Launch
+from small_checkout import FILES, git, write
 from typed_command import typed
+
+import hypo
 
 
 @pytest.fixture
@@ -26,3 +30,34 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     folder.mkdir()
     monkeypatch.chdir(folder)
     return Launch(folder, lambda *arguments: typed(monkeypatch, capsys, *arguments))
+
+
+@pytest.fixture
+def unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Something laid out like the project, from which hypo seems to be imported."""
+    root = tmp_path / "project"
+    for name, text in FILES.items():
+        write(root, name, text)
+    (root / "conf").mkdir()
+    (root / "conf/sweeps").symlink_to("../sweeps")
+    monkeypatch.setattr(hypo, "__file__", str(root / "hypo/__init__.py"))
+    return root
+
+
+@pytest.fixture
+def checkout(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, committed."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    for variable in git(unpacked, "rev-parse", "--local-env-vars").splitlines():
+        monkeypatch.delenv(variable, raising=False)  # set when a git hook runs these tests
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    git(unpacked, "init", "--quiet")
+    git(unpacked, "add", "--all")
+    git(unpacked, "commit", "--quiet", "--message=all")
+    return unpacked
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return tmp_path / "outputs/sweeps/one/code"

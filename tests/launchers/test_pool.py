@@ -7,76 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from small_jobs import THRM
-from small_jobs import job as small_job
-from small_models import small_experiment, small_recipe
+from digits_jobs import LONG, ONE_THREAD, is_there, job, meanwhile, run, task, under_way
 
-from hypo.architectures.mlp import Mlp
-from hypo.attacks.searches.projected_gradient import ProjectedGradient
-from hypo.datasets.digits import Digits
-from hypo.jobs.job import Job
-from hypo.measurements.evaluation import Evaluation
 from hypo.runs.outcome import Outcome
 from hypo.runs.status import read as status
 from launchers.pool.pool import Pool, Task
-
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}
-
-LONG = 100_000
-"""Epochs of a run that is not meant to get to its end."""
-
-
-def job(folder: Path, epochs: int = 1, seed: int = 0) -> Job:
-    """A run on the digits, which another process can load, planned but not created."""
-    planned = small_job(
-        folder / "other",
-        small_experiment(
-            THRM,
-            dataset=Digits(),
-            arch=Mlp(hidden=(8,)),
-            recipe=small_recipe(epochs=epochs, train_limit=60),
-            evaluation=Evaluation(ProjectedGradient(steps=2), test_limit=50),
-            seed=seed,
-        ),
-    )
-    return Job(planned.experiment, planned.config, planned.command, folder / "runs", planned.tracking)
-
-
-def task(of: Job) -> Task:
-    return {"runs": str(of.runs), "record": of.record, "group": None}
-
-
-def under_way(of: Job) -> int:
-    """Waits until a run has had an epoch; returns its process."""
-    while not status(of.directory.path).get("epoch"):
-        time.sleep(0.01)
-    return status(of.directory.path)["pid"]
-
-
-def meanwhile(do: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=do)
-    thread.start()
-    return thread
-
-
-def run(pool: Pool, *jobs: Job) -> dict[str, Outcome]:
-    """The outcomes by run id."""
-    return {of["record"]["config"]["run_id"]: outcome for of, outcome in pool.run([task(job) for job in jobs])}
-
-
-def is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_workers_serve_from_wave_to_wave_and_one_that_died_is_replaced(tmp_path: Path) -> None:
@@ -161,71 +101,6 @@ def pool_worker(pool: Pool) -> Any:
     """The worker of a pool of one, which has done nothing yet."""
     pool._threads.submit(lambda: None).result()
     return pool._workers[0]
-
-
-def test_one_that_does_not_stop_in_time_is_killed(tmp_path: Path) -> None:
-    long = job(tmp_path, epochs=LONG)
-
-    def stop() -> None:
-        os.kill(under_way(long), signal.SIGSTOP)  # it hears no other signal any more
-        pool.stop(signal.SIGUSR2)
-        pool.wait(0.1)
-
-    with Pool([ONE_THREAD]) as pool:
-        stopper = meanwhile(stop)
-        found = run(pool, long)
-        stopper.join()
-    assert found[long.run_id] == Outcome("interrupted", "ended by SIGUSR2", "interrupted")
-    assert status(long.directory.path)["state"] == "interrupted"
-
-
-def test_a_result_counts_whatever_became_of_its_worker(tmp_path: Path) -> None:
-    """Killed after the result was written and before it could answer."""
-    done = job(tmp_path)
-    with Pool([ONE_THREAD]) as pool:
-        assert run(pool, done) == {done.run_id: Outcome("done")}
-        worker = pool._workers[0]
-        worker._process.kill()
-        assert run(pool, done) == {done.run_id: Outcome("done")}
-    assert status(done.directory.path)["state"] == "done"
-
-
-def test_a_run_that_grew_too_large_is_said_to_have_no_memory(tmp_path: Path) -> None:
-    """What the system kills where a job outgrows its limit says nothing itself."""
-    long = job(tmp_path, epochs=LONG)
-
-    def kill() -> None:
-        pid = under_way(long)
-        while not pool._workers[0]._peak:
-            time.sleep(0.01)
-        os.kill(pid, signal.SIGKILL)
-
-    with Pool([ONE_THREAD], memory_limit=1e6) as pool:
-        killer = meanwhile(kill)
-        outcome = run(pool, long)[long.run_id]
-        killer.join()
-    assert (outcome.state, outcome.cause) == ("failed", "out of memory")
-    assert outcome.reason is not None
-    assert outcome.reason.startswith("out of memory: killed at ")
-    assert status(long.directory.path)["cause"] == "out of memory"
-
-
-def test_what_cannot_be_noted_is_an_outcome_all_the_same(tmp_path: Path) -> None:
-    long = job(tmp_path, epochs=LONG)
-    outcomes: list[Outcome] = []
-
-    def make_room_for_a_file() -> None:
-        pid = under_way(long)
-        os.kill(pid, signal.SIGSTOP)
-        long.directory.path.rename(tmp_path / "moved")
-        long.directory.path.write_text("a file where the folder was")
-        os.kill(pid, signal.SIGKILL)
-
-    with Pool([ONE_THREAD]) as pool:
-        mover = meanwhile(make_room_for_a_file)
-        outcomes += run(pool, long).values()
-        mover.join()
-    assert outcomes == [Outcome("failed", "killed by SIGKILL", "killed")]
 
 
 POOL = """

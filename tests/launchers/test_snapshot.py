@@ -2,85 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from small_checkout import FILES, PLUGIN, git, names, origin, write
 
-import hypo
-from hypo.settings.errors import InputError
 from launchers.slurm.snapshot import take
-
-PLUGIN = "launchers/plugins/hydra_plugins/hypo_launchers"
-FILES = {
-    "hypo/__init__.py": "",
-    "hypo/errors.py": "class InputError(ValueError): ...\n",
-    "hypo/removed.py": "",
-    "hypo/long.py": "".join(f"line_{number} = {number}\n" for number in range(40)),
-    "analysis/__init__.py": "",
-    f"{PLUGIN}/__init__.py": "",
-    f"{PLUGIN}/grid.py": "lambda_ = 5\n",
-    "sweeps/digits.yaml": "lambda: 5\n",
-    "logo.png": "\0one",
-    ".gitignore": "/outputs/\n__pycache__/\n",
-}
-
-
-def write(root: Path, name: str, text: str) -> None:
-    (root / name).parent.mkdir(parents=True, exist_ok=True)
-    (root / name).write_bytes(text.encode())
-
-
-def git(root: Path, *arguments: str, **options: Any) -> str:
-    who = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org")
-    command = ["git", "-C", str(root), *who, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout.strip()
-
-
-def names(folder: Path) -> set[str]:
-    """The files and links below a folder."""
-    found = (path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
-    return {str(path.relative_to(folder)) for path in found}
-
-
-def origin(copy: Path) -> dict[str, Any]:
-    return json.loads((copy / ".snapshot.json").read_text())
-
-
-@pytest.fixture
-def unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Something laid out like the project, from which hypo seems to be imported."""
-    root = tmp_path / "project"
-    for name, text in FILES.items():
-        write(root, name, text)
-    (root / "conf").mkdir()
-    (root / "conf/sweeps").symlink_to("../sweeps")
-    monkeypatch.setattr(hypo, "__file__", str(root / "hypo/__init__.py"))
-    return root
-
-
-@pytest.fixture
-def checkout(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same, committed."""
-    if shutil.which("git") is None:
-        pytest.skip("git is not installed")
-    for variable in git(unpacked, "rev-parse", "--local-env-vars").splitlines():
-        monkeypatch.delenv(variable, raising=False)  # set when a git hook runs these tests
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    git(unpacked, "init", "--quiet")
-    git(unpacked, "add", "--all")
-    git(unpacked, "commit", "--quiet", "--message=all")
-    return unpacked
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    return tmp_path / "outputs/sweeps/one/code"
 
 
 def test_a_clean_checkout_is_copied_as_it_was_committed(checkout: Path, copy: Path) -> None:
@@ -214,73 +144,6 @@ def test_a_process_imports_the_copy_whatever_happens_to_the_original(checkout: P
     original = [f"{checkout}/hypo/__init__.py", f"{checkout}/{PLUGIN}/grid.py", "100"]
     assert imported() == original
     assert imported(*entries) == [f"{copy}/hypo/__init__.py", f"{copy}/{PLUGIN}/grid.py", "5"]
-
-
-def test_a_heap_of_untracked_files_is_refused(checkout: Path, copy: Path) -> None:
-    write(checkout, "small.py", "")
-    for name, size in (("images/one.bin", 10_000_000), ("images/two.bin", 15_000_000)):
-        write(checkout, name, "")
-        os.truncate(checkout / name, size)
-    with pytest.raises(InputError) as error:
-        take(copy, copy.parents[2])
-    assert str(error.value) == (
-        "hydra.launcher.snapshot: takes at most 20 MB of untracked files, got 25 MB, most of it in "
-        "images/two.bin; name in .gitignore what is not code"
-    )
-    write(checkout, ".gitignore", "/images/\n")
-    take(copy, copy.parents[2])
-    assert (copy / "small.py").exists()
-    assert not (copy / "images").exists()
-
-
-@pytest.mark.parametrize(("path", "reason"), [(os.environ["PATH"], "gone"), ("", "No such file")])
-def test_a_checkout_that_git_cannot_read_is_refused(
-    path: str, reason: str, checkout: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.rmtree(checkout / ".git")
-    (checkout / ".git").write_text("gitdir: gone\n")
-    monkeypatch.setenv("PATH", path)
-    with pytest.raises(InputError, match=rf"^hydra\.launcher\.snapshot: git cannot read the checkout .*{reason}"):
-        take(copy, copy.parents[2])
-
-
-@pytest.mark.parametrize(
-    ("output", "takes"), [("project", "a folder beside the code"), ("10:30", "a path without ':'")]
-)
-def test_an_output_folder_that_cannot_hold_a_copy_is_refused(
-    output: str, takes: str, unpacked: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(InputError) as error:
-        take(tmp_path / output / "sweeps/one/code", tmp_path / output)
-    assert str(error.value) == f"output_dir: with hydra.launcher.snapshot takes {takes}, got {tmp_path / output}"
-
-
-def test_a_copy_that_fails_half_way_leaves_nothing(
-    unpacked: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    done: list[Path] = []
-
-    def copy_two(source: Path, target: Path, **options: Any) -> None:
-        if len(done) == 2:
-            raise OSError(28, "No space left on device", str(target))
-        assert not copy.exists()
-        done.append(target)
-        target.write_bytes(source.read_bytes())
-
-    monkeypatch.setattr(shutil, "copy2", copy_two)
-    with pytest.raises(InputError, match=r"^hydra\.launcher\.snapshot: cannot copy .*No space left on device"):
-        take(copy, copy.parents[2])
-    assert len(done) == 2
-    assert list(copy.parent.iterdir()) == []
-
-
-def test_an_earlier_copy_is_not_overwritten(unpacked: Path, copy: Path) -> None:
-    take(copy, copy.parents[2])
-    write(unpacked, f"{PLUGIN}/grid.py", "lambda_ = 100\n")
-    with pytest.raises(InputError, match=r"^hydra\.launcher\.snapshot: cannot copy "):
-        take(copy, copy.parents[2])
-    assert (copy / f"{PLUGIN}/grid.py").read_text() == "lambda_ = 5\n"
-    assert [path.name for path in copy.parent.iterdir()] == ["code"]
 
 
 def test_taking_a_snapshot_does_not_import_torch() -> None:

@@ -1,114 +1,23 @@
 from __future__ import annotations
 
-import copy
 import math
 from typing import Any
 
 import pytest
 import torch
-from small_models import ConvolutionBatchNorm, Exploding, Stripes, small_experiment, small_recipe
+from small_models import Exploding, Stripes, small_experiment, small_recipe
 from torch import Tensor, nn
+from trained_models import ATTACK, DEFENSES, RECIPES, THREAT_MODEL, assert_equal, trained
 
 from hypo.architectures.mlp import Mlp
-from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.datasets.images import ImageData, Split
 from hypo.defenses.defense import Defense, Loss
-from hypo.defenses.pgd_at import PgdAt
 from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
 from hypo.defenses.trades import Trades
 from hypo.settings.errors import DivergedError, InputError
 from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
-from hypo.training.loop import Checkpoint, History, train
-from hypo.training.recipe import Recipe
-
-ATTACK = ProjectedGradient(steps=2, relative_step=0.5)
-THREAT_MODEL = Linf(0.05)
-
-RECIPES = {
-    "sgd, milestones, augmentation": small_recipe(
-        epochs=4, schedule="milestones", milestones=(1, 3), crop_padding=1, flip=True, weight_decay=5e-4
-    ),
-    "adam, one cycle": small_recipe(epochs=4, optimizer="adam", learning_rate=0.01, schedule="one_cycle"),
-    "adam, constant, part of the data": small_recipe(
-        epochs=4, optimizer="adam", learning_rate=0.01, train_limit=70
-    ),
-}
-
-DEFENSES = {
-    "standard": Standard(),
-    "pgd_at": PgdAt(ATTACK),
-    "thrm": Thrm(3.0, ATTACK),
-    "trades": Trades(3.0, ATTACK),
-}
-
-
-def fresh_model() -> nn.Module:
-    torch.manual_seed(0)
-    return ConvolutionBatchNorm().build((1, 8, 8), 4)
-
-
-def trained(
-    data: ImageData, recipe: Recipe, defense: Defense, resume: Checkpoint | None = None, seed: int = 0
-) -> tuple[nn.Module, History, list[Checkpoint]]:
-    """The model, its history, and what a reader of each epoch's checkpoint gets."""
-    model = fresh_model()
-    checkpoints: list[Checkpoint] = []
-    history = train(
-        model,
-        data.train,
-        data.maximum,
-        defense,
-        THREAT_MODEL,
-        recipe,
-        seed,
-        resume=resume,
-        after_epoch=lambda checkpoint: checkpoints.append(copy.deepcopy(checkpoint)),
-    )
-    return model, history, checkpoints
-
-
-def assert_equal(found: Any, expected: Any) -> None:
-    """Equal bit by bit, the seconds of a history apart."""
-    if isinstance(expected, Tensor):
-        assert torch.equal(found, expected)
-    elif isinstance(expected, dict):
-        assert set(found) == set(expected)
-        for key in set(expected) - {"seconds", "images_per_second"}:
-            assert_equal(found[key], expected[key])
-    elif isinstance(expected, (list, tuple)):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            assert_equal(one, other)
-    elif isinstance(expected, float) and math.isnan(expected):
-        assert math.isnan(found)
-    else:
-        assert found == expected
-
-
-@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
-@pytest.mark.parametrize("defense", DEFENSES.values(), ids=DEFENSES)
-def test_a_resumed_run_is_the_uninterrupted_one_bit_by_bit(
-    stripes: ImageData, recipe: Recipe, defense: Defense
-) -> None:
-    """From every epoch: weights, batch-norm buffers, optimizer, schedule and history."""
-    _, _, uninterrupted = trained(stripes, recipe, defense)
-    assert len(uninterrupted) == recipe.epochs
-    for epoch, checkpoint in enumerate(uninterrupted[:-1]):
-        torch.rand(3)  # what else the process draws is not to matter
-        _, history, resumed = trained(stripes, recipe, defense, resume=copy.deepcopy(checkpoint))
-        assert_equal(resumed, uninterrupted[epoch + 1 :])
-        assert [row["epoch"] for row in history] == [1, 2, 3, 4]
-
-
-def test_a_finished_run_is_not_trained_further(stripes: ImageData) -> None:
-    recipe = small_recipe()
-    _, history, checkpoints = trained(stripes, recipe, Standard())
-    model, again, none = trained(stripes, recipe, Standard(), resume=checkpoints[-1])
-    assert none == []
-    assert again == history
-    assert_equal(model.state_dict(), checkpoints[-1]["model"])
+from hypo.training.loop import train
 
 
 def test_the_seed_decides(stripes: ImageData) -> None:
@@ -217,14 +126,6 @@ def test_bfloat16_is_for_the_forward_passes_alone(stripes: ImageData) -> None:
     state = coarse[2][-1]["optimizer"]["state"]
     assert all(entry["momentum_buffer"].dtype == torch.float32 for entry in state.values())
     assert math.isfinite(coarse[1][-1]["loss"])
-
-
-@pytest.mark.parametrize("name", DEFENSES)
-def test_bfloat16_resumes_bit_by_bit_too(stripes: ImageData, name: str) -> None:
-    recipe = small_recipe(precision="bfloat16")
-    _, _, uninterrupted = trained(stripes, recipe, DEFENSES[name])
-    _, _, resumed = trained(stripes, recipe, DEFENSES[name], resume=copy.deepcopy(uninterrupted[0]))
-    assert_equal(resumed, uninterrupted[1:])
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_with_its_epoch(stripes: ImageData) -> None:
