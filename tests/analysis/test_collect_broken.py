@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from fake_runs import MakeRun, only
 
-from analysis.reading.collect import METRICS, collect
+from analysis.reading.collect import collect
+from analysis.reading.columns import METRICS
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from fake_runs import MakeRun, add_sweep, only
 
-from analysis.reading.collect import METRICS, collect
+from analysis.reading.collect import collect
+from analysis.reading.columns import METRICS
 from hypo.runs.sweep import write_records
 from hypo.settings.errors import InputError
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from architecture_cases import CASES, CLASSES, Case, build, images
 
 import hypo.architectures
+from hypo.architectures.saved import Saved
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES)
@@ -24,6 +25,7 @@ def test_no_architecture_is_missing_from_the_table():
         for member in vars(importlib.import_module(module.name)).values()
         if is_dataclass(member) and member.__module__ == module.name and hasattr(member, "build")
     }
+    found -= {Saved}  # it builds what another would
     assert found == {type(case.architecture) for case in CASES.values()}
 
 
