@@ -13,6 +13,7 @@ from rich.table import Table
 from hypo.jobs.attempt import attempt
 from hypo.jobs.job import Job
 from hypo.runs.lock import Claim
+from hypo.runs.status import of_earlier_version
 
 LABELS = {
     "D": "D, clean accuracy",
@@ -76,6 +77,8 @@ def run_one(job: Job, claim: Claim | None = None) -> int:
         console.print("First the run whose model is needed:", end=" ")
         run_one(needed, Claim(wait=True))  # when it fails, the run that needs it will say so
     console.print(f"{job.name}  {job.run_id}", highlight=False)
+    if job.directory.status().get("state") == "queued" and (line := of_earlier_version(job.runs)):
+        console.print(line, highlight=False, soft_wrap=True)
     if console.is_terminal:
         with bars(console) as progress:
             outcome = attempt(job, Bars(progress), claim=claim)

@@ -64,6 +64,25 @@ def update(directory: Path, changes: Mapping[str, Any], may_write: Callable[[], 
     write_atomically(directory / "status.json", to_json(status), durable=False, may_write=may_write)
 
 
+def of_earlier_version(runs: Path) -> str:
+    """A line for who is about to repeat runs that an earlier version left in the folder `runs`; "" for none."""
+    first_lines = (_first_line(path / "config.yaml") for path in (runs.iterdir() if runs.is_dir() else ()))
+    earlier = {f"schema: {schema}" for schema in range(1, SCHEMA)}
+    if not any(line in earlier for line in first_lines):
+        return ""
+    command = f"python -m hypo.migrate {runs.parent}"
+    return f"{runs} has runs of an earlier version, which do not count; {command} brings them up to date"
+
+
+def _first_line(path: Path) -> str:
+    """Without its end; "" where it cannot be read."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.readline(100).rstrip()
+    except OSError:
+        return ""
+
+
 def unmeasured(result: Mapping[str, Any], measured: Mapping[str, Any]) -> list[str]:
     """The names of the measurements that the content of a result.json does not have, or has with other settings.
 

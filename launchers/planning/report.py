@@ -16,6 +16,7 @@ from hypo.jobs.experiment import Observer
 from hypo.jobs.job import Job
 from hypo.runs.lock import Claim
 from hypo.runs.outcome import Outcome
+from hypo.runs.status import of_earlier_version
 from launchers.planning.sweep import Sweep
 
 
@@ -44,6 +45,8 @@ class Report:
             f"Sweep {self.sweep.sweep_id}: {jobs} jobs{f' ({extra})' if extra else ''}, "
             f"{jobs - len(missing)} done, {len(missing)} to run{f', {how}' if missing else ''}"
         )
+        if missing and (line := of_earlier_version(missing[0].runs)):
+            self.line(line)
 
     def expect(self, runs: int) -> None:
         """Say how many runs `finished` will be told of."""

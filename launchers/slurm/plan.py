@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from hypo.jobs.job import Job
+from hypo.runs.status import of_earlier_version
 from launchers.planning import estimate
 from launchers.planning.sweep import Sweep, waves
 from launchers.slurm.sbatch import chunks, shares
@@ -89,6 +90,7 @@ class Plan:
             lines.append(f"  array {number}: {_spoken(array)}")
         if missing:
             lines.append(f"  {self._cost()}")
+            lines += filter(None, [of_earlier_version(missing[0].runs)])
         return lines
 
     def _alike(self, jobs: Sequence[Job]) -> dict[tuple[Resources, str], tuple[list[Job], list[Job]]]:

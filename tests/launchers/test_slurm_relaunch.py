@@ -155,6 +155,20 @@ def test_waiting_ends_with_the_table_and_tells_what_has_no_result(
     assert lines[-1].startswith("The curve lies in ")
 
 
+def test_runs_of_an_earlier_version_are_told_of_before_anything_runs(slurm: FakeSlurm, launch: Launch) -> None:
+    """Typed for Slurm, in a row, and alone."""
+    old = launch.folder / "outputs" / "runs" / "old"
+    old.mkdir(parents=True)
+    (old / "config.yaml").write_text("schema: 1\n")
+    line = "outputs/runs has runs of an earlier version"
+    short = ("recipe.epochs=1", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")
+    assert line in launch(*short).out
+    slurm.show_all("FAILED")
+    assert line in launch.type("-m", *short, "seed=1").out
+    assert line in launch.type(*short).out
+    assert line not in launch.type(*short).out, "there is nothing to do any more"
+
+
 def test_what_a_finished_run_has_not_been_measured_for_is_submitted(slurm: FakeSlurm, launch: Launch) -> None:
     short = ("recipe.epochs=1", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")
     assert launch.type(*short).code == 0

@@ -126,3 +126,20 @@ def test_json_has_null_where_there_is_no_number() -> None:
 def test_whoever_watches_runs_does_not_load_what_they_train_with() -> None:
     code = "import sys, hypo.runs.status, hypo.runs.sweep, hypo.runs.lock; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_runs_of_an_earlier_version_are_told_of_with_the_command_that_helps(
+    tmp_path: Path,
+) -> None:
+    runs = tmp_path / "outputs" / "runs"
+    assert run_status.of_earlier_version(runs) == ""
+    for name, first in (("broken", "\0"), ("new", "schema: 2\n"), ("older", "schema: 12\n"), ("empty", "")):
+        (runs / name).mkdir(parents=True)
+        (runs / name / "config.yaml").write_text(first)
+    (runs / "file").write_text("schema: 1\n")
+    assert run_status.of_earlier_version(runs) == ""
+    (runs / "old").mkdir()
+    (runs / "old" / "config.yaml").write_text("schema: 1\nrun_id: abc\n")
+    line = run_status.of_earlier_version(runs)
+    assert line.startswith(f"{runs} has runs of an earlier version")
+    assert f"python -m hypo.migrate {tmp_path / 'outputs'} brings them" in line
