@@ -99,3 +99,20 @@ def test_what_a_measurement_found_has_panels(outputs: Path, tmp_path: Path) -> N
     assert sand["chartTitle"] == f"{UNDER_SAND}, over radius (pixels)"
     assert json.dumps(cloth).count("wrinkles/cloth/") == 3
     assert "What else was found" in json.dumps(found["report"])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of W&B's own code, when it is imported
+def test_what_further_searches_decided_has_a_panel_for_each_flag() -> None:
+    def of_searches(*of_runs: dict[str, object]) -> dict[str, list[str]]:
+        found = dashboards.specifications("me", "hypo", {}, searches=of_runs)["workspace"]
+        sections = found["spec"]["section"]["panelBankConfig"]["sections"]
+        panels = [panel["config"] for each in sections if each["name"] == "Searches" for panel in each["panels"]]
+        return {panel["chartTitle"]: panel["metrics"] for panel in panels}
+
+    assert of_searches({"attack": {}}, {}) == {}
+    found = of_searches({"attack": {}}, {"attack": {}, "random": {}})
+    assert found["Mistakes hidden by the search that found it"] == [
+        "summary_metrics.searches.attack.hyp",
+        "summary_metrics.searches.random.hyp",
+    ]
+    assert len(found) == 3

@@ -88,7 +88,9 @@ def test_tracking_is_offline_by_default(run, tmp_path: Path) -> None:
 
 def test_help_names_groups_keys_and_examples(run) -> None:
     typed = run("--help")
-    for text in ("defense: linf_dist, pgd_at, standard, thrm, trades", "epsilon", "0,1,5,...,100", "lambda"):
+    defenses = ", ".join(sorted(path.stem for path in (CONF / "defense").glob("*.yaml")))
+    assert "linf_dist, pgd_at, standard" in defenses
+    for text in (f"defense: {defenses}", "epsilon", "0,1,5,...,100", "lambda"):
         assert text in typed.out
 
 
