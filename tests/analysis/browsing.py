@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 
+import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -12,6 +13,11 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
+
+IN_BROWSER = [
+    pytest.mark.skipif(not (BROWSER and DRIVER), reason="needs chromium and its driver"),
+    pytest.mark.slow,
+]
 
 
 def go(browser: webdriver.Chrome, address: str) -> None:

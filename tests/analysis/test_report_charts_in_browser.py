@@ -6,7 +6,7 @@ import time
 from itertools import combinations, product
 from pathlib import Path
 
-from browsing import drawn, find, go, points, tooltip, wait
+from browsing import IN_BROWSER, drawn, find, go, points, tooltip, wait
 from fake_findings import add_wrinkles
 from fake_runs import make_run
 from selenium import webdriver
@@ -15,6 +15,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
 from analysis.__main__ import main
+
+pytestmark = IN_BROWSER
 
 
 def boxes(browser: webdriver.Chrome, chart: str) -> list[tuple[str, dict[str, float], float]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import BROWSER, DRIVER, column, drawn, go, points, tooltip, wait
+from browsing import IN_BROWSER, column, drawn, go, points, tooltip, wait
 from fake_report import make_outputs
 from PIL import Image
 from selenium import webdriver
@@ -23,10 +23,7 @@ from selenium.webdriver.support.ui import Select
 
 from analysis.__main__ import main
 
-pytestmark = [
-    pytest.mark.skipif(not (BROWSER and DRIVER), reason="needs chromium and its driver"),
-    pytest.mark.slow,
-]
+pytestmark = IN_BROWSER
 
 
 @pytest.fixture(scope="module")
