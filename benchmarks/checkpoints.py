@@ -13,13 +13,13 @@ from hypo.architectures.normalised import Architecture, Normalised
 from hypo.architectures.resnet18 import Resnet18
 from hypo.architectures.small_cnn import SmallCnn
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.linf import Linf
 from hypo.datasets.digits import Digits
 from hypo.datasets.images import ImageData
 from hypo.defenses.defense import Defense
 from hypo.defenses.pgd_at import PgdAt
 from hypo.defenses.standard import Standard
 from hypo.defenses.trades import Trades
-from hypo.threat_models.linf import Linf
 from hypo.training.loop import train
 from hypo.training.recipe import Recipe
 

@@ -18,10 +18,10 @@ from benchmarks.measuring import alternate, heading, ratio
 from benchmarks.others import TORCHATTACKS_MISSING, Flags, Task, libraries
 from benchmarks.passes import counting
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.linf import Linf
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.settings import checks
 from hypo.settings.precision import full_precision
-from hypo.threat_models.linf import Linf
 
 SEED = 0
 Success = Literal["any_iterate", "last_iterate"]

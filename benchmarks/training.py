@@ -19,11 +19,11 @@ from hypo.architectures.normalised import Architecture
 from hypo.architectures.resnet18 import Resnet18
 from hypo.architectures.small_cnn import SmallCnn
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.linf import Linf
 from hypo.datasets.digits import Digits
 from hypo.datasets.images import ImageData
 from hypo.defenses.thrm import Thrm
 from hypo.settings.randomness import generator
-from hypo.threat_models.linf import Linf
 from hypo.training.augmentation import augment
 from hypo.training.loop import train_step
 from hypo.training.recipe import Recipe

@@ -12,13 +12,13 @@ from hypo.attacks.goals.adversarial import Adversarial
 from hypo.attacks.goals.goal import Goal
 from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.linf import Linf
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import ImageData, Split, split_from_rows
 from hypo.defenses.defense import Loss
 from hypo.defenses.standard import Standard
 from hypo.jobs.experiment import Experiment
 from hypo.measurements.evaluation import Evaluation
-from hypo.threat_models.linf import Linf
-from hypo.threat_models.threat_model import ThreatModel
 from hypo.training.loop import train
 from hypo.training.recipe import Recipe
 from hypo.training_data.poisoning import Crafter, Poisoning

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import ImageData, Split
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.measurement import Subject
 from hypo.measurements.risks import Share
 from hypo.measurements.targeted import TargetedRates
-from hypo.threat_models.threat_model import ThreatModel
 
 
 def subject(

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from hypo.threat_models.threat_model import ThreatModel
+from hypo.attacks.threat_models.threat_model import ThreatModel
 
 
 class Loss(NamedTuple):

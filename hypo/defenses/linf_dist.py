@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.defenses.defense import Loss
 from hypo.settings import checks
-from hypo.threat_models.threat_model import ThreatModel
 
 
 @dataclass(frozen=True)

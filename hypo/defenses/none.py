@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.defenses.defense import Loss
-from hypo.threat_models.threat_model import ThreatModel
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from hypo.attacks.goals.adversarial import Adversarial
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.defenses.defense import Loss
-from hypo.threat_models.threat_model import ThreatModel
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.defenses.defense import Loss
-from hypo.threat_models.threat_model import ThreatModel
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from hypo.attacks.goals.stability import Stability
 from hypo.attacks.model_state import attacked
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.defenses.defense import Loss
 from hypo.defenses.divergence_penalty import penalised
 from hypo.settings import checks
-from hypo.threat_models.threat_model import ThreatModel
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from hypo.architectures.normalised import Architecture, Normalised
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import Dataset, ImageData
 from hypo.defenses.defense import Defense
 from hypo.defenses.none import NoDefense
@@ -28,7 +29,6 @@ from hypo.settings.device import few_threads, named, resolve
 from hypo.settings.errors import InputError
 from hypo.settings.identity import GROUPS, run_id, training_id, trains
 from hypo.settings.randomness import derive
-from hypo.threat_models.threat_model import ThreatModel
 from hypo.training.loop import train
 from hypo.training.recipe import Recipe
 from hypo.training_data.elsewhere import Elsewhere

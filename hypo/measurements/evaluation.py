@@ -24,13 +24,13 @@ from hypo.attacks.goals.stability import Stability
 from hypo.attacks.model_state import attacked
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.search import Search
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import Split
 from hypo.measurements.pooled_search import Candidates, PooledSearch, Progress, parts
 from hypo.measurements.risks import Flags
 from hypo.settings import checks
 from hypo.settings.errors import DivergedError, InputError
 from hypo.settings.precision import full_precision
-from hypo.threat_models.threat_model import ThreatModel
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,13 @@ from hypo.attacks.goals.goal import Goal
 from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.attacks.model_state import attacked
 from hypo.attacks.searches.search import best
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.measurements.evaluation import Evaluation
 from hypo.measurements.finding import Finding, Picture
 from hypo.measurements.measurement import Subject
 from hypo.settings import checks
 from hypo.settings.precision import full_precision
 from hypo.settings.randomness import generator
-from hypo.threat_models.threat_model import ThreatModel
 
 _CAPTIONS = "examples"
 

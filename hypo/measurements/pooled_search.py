@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from hypo.attacks.goals.goal import Goal
 from hypo.attacks.searches.search import Search, State, in_ball
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import Split
 from hypo.settings.randomness import example_noise
-from hypo.threat_models.threat_model import ThreatModel
 
 Progress = Callable[[int, int], None]
 """Called with how much is done, and out of how much."""

@@ -10,11 +10,11 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import Split
 from hypo.defenses.defense import Defense
 from hypo.settings.errors import DivergedError
 from hypo.settings.randomness import generator
-from hypo.threat_models.threat_model import ThreatModel
 from hypo.training.augmentation import augment
 from hypo.training.recipe import Recipe
 

@@ -13,13 +13,13 @@ from hypo.architectures.linf_dist_net import LinfDistLayer, LinfDistNet, MeanNor
 from hypo.architectures.normalised import Normalised
 from hypo.attacks.model_state import attacked
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.linf import Linf
 from hypo.datasets.images import ImageData
 from hypo.defenses.linf_dist import LinfDist
 from hypo.measurements.certificate import certified
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.risks import risks
 from hypo.settings.errors import InputError
-from hypo.threat_models.linf import Linf
 from hypo.training.loop import train
 from hypo.training.recipe import Recipe
 

@@ -13,9 +13,9 @@ from hypo.attacks.goals.margin import Margin
 from hypo.attacks.goals.stability import Stability
 from hypo.attacks.goals.targeted import Targeted
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
-from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
-from hypo.threat_models.threat_model import ThreatModel
+from hypo.attacks.threat_models.l2 import L2
+from hypo.attacks.threat_models.linf import Linf
+from hypo.attacks.threat_models.threat_model import ThreatModel
 
 LOGITS = torch.tensor([[-3.0, -1.0, -2.0], [4.0, 4.5, -9.0]])
 LABELS = torch.tensor([0, 1])

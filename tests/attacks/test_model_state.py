@@ -14,7 +14,7 @@ from hypo.attacks.goals.adversarial import Adversarial
 from hypo.attacks.goals.goal import Goal
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.search import best
-from hypo.threat_models.linf import Linf
+from hypo.attacks.threat_models.linf import Linf
 
 
 @pytest.mark.parametrize("search", [ProjectedGradient.last, best])

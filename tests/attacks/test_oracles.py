@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.search import best
+from hypo.attacks.threat_models.l2 import L2
+from hypo.attacks.threat_models.linf import Linf
 from hypo.datasets.images import ImageData
 from hypo.measurements.evaluation import Evaluation, evaluate
-from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
 
 STEPS = 10
 RELATIVE_STEP = 0.25

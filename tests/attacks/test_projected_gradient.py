@@ -18,11 +18,11 @@ from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.attacks.goals.targeted import Targeted
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.search import best
+from hypo.attacks.threat_models.l2 import L2
+from hypo.attacks.threat_models.linf import Linf
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import ImageData
 from hypo.settings.errors import InputError
-from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
-from hypo.threat_models.threat_model import ThreatModel
 
 # From the far side of the sphere the direction across shrinks by 1/1.25 a step: 0.8^80 < 1e-7.
 THOROUGH = ProjectedGradient(steps=80)

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.attacks.searches.random_points import RandomPoints
 from hypo.attacks.searches.search import State, best
+from hypo.attacks.threat_models.l2 import L2
+from hypo.attacks.threat_models.linf import Linf
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.settings.errors import InputError
-from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
-from hypo.threat_models.threat_model import ThreatModel
 
 BRIGHTNESS = linear_model(torch.tensor([[1.0], [-1.0]]), torch.tensor([-1.0, 0.0]))  # class 0 above 0.5
 

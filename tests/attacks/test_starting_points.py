@@ -15,10 +15,10 @@ from hypo.attacks.goals.stability import Stability
 from hypo.attacks.goals.targeted import Targeted
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.search import best
+from hypo.attacks.threat_models.l2 import L2
+from hypo.attacks.threat_models.linf import Linf
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import ImageData
-from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
-from hypo.threat_models.threat_model import ThreatModel
 
 
 @pytest.mark.parametrize("threat_model", [Linf(0.01), L2(0.01)])

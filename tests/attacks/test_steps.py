@@ -17,9 +17,9 @@ from hypo.attacks.goals.stability import Stability
 from hypo.attacks.goals.targeted import Targeted
 from hypo.attacks.model_state import attacked
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.l2 import L2
+from hypo.attacks.threat_models.linf import Linf
 from hypo.datasets.images import ImageData
-from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
 
 
 def test_steps_have_the_length_that_was_asked_for() -> None:

@@ -16,6 +16,8 @@ import hypo.defenses
 from hypo.attacks.goals.goal import Goal
 from hypo.attacks.goals.stability import Stability
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.l2 import L2
+from hypo.attacks.threat_models.linf import Linf
 from hypo.datasets.images import ImageData
 from hypo.defenses.defense import Defense, Loss
 from hypo.defenses.pgd_at import PgdAt
@@ -23,8 +25,6 @@ from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
 from hypo.defenses.trades import Trades
 from hypo.settings.errors import InputError
-from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
 from hypo.training.loop import train_step
 
 ATTACK = ProjectedGradient(steps=3, relative_step=0.4)

@@ -13,12 +13,12 @@ from hypo.attacks.goals.goal import Goal
 from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.attacks.goals.stability import Stability
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.l2 import L2
+from hypo.attacks.threat_models.linf import Linf
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.defenses.defense import Loss
 from hypo.defenses.thrm import Thrm
 from hypo.defenses.trades import Trades
-from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
-from hypo.threat_models.threat_model import ThreatModel
 
 ATTACK = ProjectedGradient(steps=3, relative_step=0.4, start="authors_code")
 LABELS = torch.arange(8) % 4

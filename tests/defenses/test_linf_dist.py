@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from hypo.architectures.normalised import Normalised
+from hypo.attacks.threat_models.linf import Linf
 from hypo.defenses.linf_dist import LinfDist
 from hypo.settings.errors import InputError
-from hypo.threat_models.linf import Linf
 
 
 class Given(nn.Module):

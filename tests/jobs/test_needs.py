@@ -19,6 +19,7 @@ from typed_command import typed
 
 from hypo.architectures.mlp import Mlp
 from hypo.architectures.saved import Saved
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.digits import Digits
 from hypo.defenses.defense import Loss
 from hypo.defenses.none import NoDefense
@@ -28,7 +29,6 @@ from hypo.jobs.experiment import Experiment
 from hypo.runs.directory import RunDirectory
 from hypo.runs.loading import load_model
 from hypo.settings.errors import InputError
-from hypo.threat_models.threat_model import ThreatModel
 from hypo.training_data.elsewhere import Elsewhere
 from hypo.training_data.quality import Quality
 

@@ -14,12 +14,12 @@ from small_models import small_experiment
 
 from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.linf import Linf
 from hypo.datasets.digits import Digits
 from hypo.jobs.attempt import attempt
 from hypo.measurements.evaluation import Evaluation
 from hypo.measurements.pictures import Example, Pictures, demonstrate, read_sheet, sheet
 from hypo.runs.loading import load_model, load_test_data
-from hypo.threat_models.linf import Linf
 
 
 class Brightness(torch.nn.Module):

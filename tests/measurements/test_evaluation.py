@@ -16,14 +16,14 @@ from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.attacks.goals.stability import Stability
 from hypo.attacks.model_state import attacked
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.l2 import L2
+from hypo.attacks.threat_models.linf import Linf
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import ImageData, Split
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.risks import Flags, risks
 from hypo.settings.errors import InputError
 from hypo.settings.randomness import example_noise
-from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
-from hypo.threat_models.threat_model import ThreatModel
 
 FLAGS = ("correct", "adv", "hyp", "sta")
 EXAMPLES = 60

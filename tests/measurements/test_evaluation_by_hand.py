@@ -9,13 +9,13 @@ from small_models import batch_norm_net, linear_model
 from torch import Tensor, nn
 
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.l2 import L2
+from hypo.attacks.threat_models.linf import Linf
 from hypo.datasets.images import ImageData, Split
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.pooled_search import compaction_steps
 from hypo.measurements.risks import decided, risks
 from hypo.settings.errors import DivergedError
-from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
 
 
 class Counting(nn.Module):

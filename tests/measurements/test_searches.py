@@ -17,12 +17,12 @@ from hypo.attacks.goals.goal import Goal
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.random_points import RandomPoints
 from hypo.attacks.searches.search import Search, State, Visit
+from hypo.attacks.threat_models.linf import Linf
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import ImageData, Split
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.risks import Flags, risks, searches
 from hypo.settings.errors import InputError
-from hypo.threat_models.linf import Linf
-from hypo.threat_models.threat_model import ThreatModel
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from hypo.attacks.goals.goal import Goal
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.random_points import RandomPoints
+from hypo.attacks.threat_models.linf import Linf
 from hypo.datasets.images import ImageData, Split
 from hypo.measurements.evaluation import Evaluation
 from hypo.measurements.measurement import Subject
-from hypo.threat_models.linf import Linf
 
 ATTACK = ProjectedGradient(steps=10)
 

@@ -9,12 +9,12 @@ from subjects import subject, targeted_rates
 from torch import nn
 
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.l2 import L2
+from hypo.attacks.threat_models.linf import Linf
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import ImageData, Split
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.risks import Share, risks
-from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
-from hypo.threat_models.threat_model import ThreatModel
 
 ATTACK = ProjectedGradient(steps=10)
 

@@ -14,6 +14,8 @@ from small_models import Stripes, small_experiment, small_poisoning, small_recip
 
 from hypo.architectures.mlp import Mlp
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.l2 import L2
+from hypo.attacks.threat_models.linf import Linf
 from hypo.defenses.none import NoDefense
 from hypo.defenses.standard import Standard
 from hypo.jobs import experiment as experiment_module
@@ -24,8 +26,6 @@ from hypo.runs.outcome import Outcome
 from hypo.runs.tracking import Mirror, Tracking
 from hypo.settings.errors import InputError
 from hypo.settings.identity import run_id, training_id
-from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
 from hypo.training_data.naive import Naive
 from hypo.training_data.quality import Quality
 

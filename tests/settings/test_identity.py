@@ -10,13 +10,13 @@ from small_models import small_experiment
 
 import hypo.settings.identity
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.linf import Linf
 from hypo.datasets.mnist import Mnist
 from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
 from hypo.jobs.experiment import Experiment
 from hypo.measurements.evaluation import Evaluation
 from hypo.settings.identity import run_id, short_hash, training_id
-from hypo.threat_models.linf import Linf
 from hypo.training.recipe import Recipe
 
 plain = st.recursive(

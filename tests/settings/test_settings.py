@@ -16,17 +16,17 @@ from hypo.architectures.lenet import Lenet
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.random_points import RandomPoints
 from hypo.attacks.searches.search import Search
+from hypo.attacks.threat_models.l2 import L2
+from hypo.attacks.threat_models.linf import Linf
 from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
 from hypo.measurements.evaluation import Evaluation
 from hypo.settings.components import build, describe
 from hypo.settings.errors import InputError
-from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
 from hypo.training.recipe import Recipe
 from hypo.training_data.poisoning import Crafter
 
-GROUPS = {"architectures", "datasets", "defenses", "threat_models", "training_data"}
+GROUPS = {"architectures", "attacks.threat_models", "datasets", "defenses", "training_data"}
 
 REQUIRED: dict[str, Any] = {
     "lambda_": 2.5,
@@ -77,9 +77,11 @@ def test_build_undoes_describe(name: str) -> None:
 
 
 def test_the_components_are_all_there() -> None:
-    found = {name.split(".")[1] for name in COMPONENTS}
+    found = {name.removeprefix("hypo.").rsplit(".", 2)[0] for name in COMPONENTS}
     assert found >= GROUPS
-    assert {"hypo.defenses.thrm.Thrm", "hypo.threat_models.l2.L2", "hypo.datasets.mnist.Mnist"} <= set(COMPONENTS)
+    assert {"hypo.defenses.thrm.Thrm", "hypo.attacks.threat_models.l2.L2", "hypo.datasets.mnist.Mnist"} <= set(
+        COMPONENTS
+    )
 
 
 def test_values_are_understood_as_a_user_types_them() -> None:
@@ -93,7 +95,9 @@ def test_values_are_understood_as_a_user_types_them() -> None:
         "defense",
     )
     assert thrm == Thrm(5.0, ProjectedGradient(steps=10, relative_step=0.25))
-    assert build({"_target_": "hypo.threat_models.linf.Linf", "epsilon": "8/255"}, "threat_model") == Linf(8 / 255)
+    assert build({"_target_": "hypo.attacks.threat_models.linf.Linf", "epsilon": "8/255"}, "threat_model") == Linf(
+        8 / 255
+    )
     assert build({"_target_": "hypo.architectures.mlp.Mlp", "hidden": [3, 4.0]}, "arch").hidden == (3, 4)
 
 

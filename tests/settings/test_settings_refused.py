@@ -69,7 +69,7 @@ def test_a_missing_setting_is_named_as_a_user_types_it() -> None:
     with pytest.raises(InputError, match=r"^recipe\.epochs: must be given"):
         build({name: value for name, value in RECIPE.items() if name != "epochs"}, "recipe")
     with pytest.raises(InputError, match=r"^epsilon: must be given"):
-        build({"_target_": "hypo.threat_models.linf.Linf"}, "threat_model")
+        build({"_target_": "hypo.attacks.threat_models.linf.Linf"}, "threat_model")
     with pytest.raises(InputError, match=r"^lambda: takes a number"):
         build({"_target_": "hypo.defenses.thrm.Thrm", "lambda_": "x", "attack": {}}, "defense")
     with pytest.raises(InputError, match=r"^defense\.attack: takes a group of settings, got 3"):

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from trained_models import ATTACK, DEFENSES, RECIPES, THREAT_MODEL, assert_equal, trained
 
 from hypo.architectures.mlp import Mlp
+from hypo.attacks.threat_models.l2 import L2
 from hypo.datasets.images import ImageData, Split
 from hypo.defenses.defense import Defense, Loss
 from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
 from hypo.defenses.trades import Trades
 from hypo.settings.errors import DivergedError, InputError
-from hypo.threat_models.l2 import L2
 from hypo.training.loop import train
 
 

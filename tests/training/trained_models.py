@@ -11,13 +11,13 @@ from small_models import ConvolutionBatchNorm, small_recipe
 from torch import Tensor, nn
 
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.linf import Linf
 from hypo.datasets.images import ImageData
 from hypo.defenses.defense import Defense
 from hypo.defenses.pgd_at import PgdAt
 from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
 from hypo.defenses.trades import Trades
-from hypo.threat_models.linf import Linf
 from hypo.training.loop import Checkpoint, History, train
 from hypo.training.recipe import Recipe
 

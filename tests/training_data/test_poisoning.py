@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.l2 import L2
+from hypo.attacks.threat_models.linf import Linf
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.digits import Digits
 from hypo.datasets.images import ImageData, Split
 from hypo.jobs.experiment import Experiment
 from hypo.runs.crafted import Crafted
-from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
-from hypo.threat_models.threat_model import ThreatModel
 from hypo.training_data import poisoning
 from hypo.training_data.poisoning import Poisoning
 

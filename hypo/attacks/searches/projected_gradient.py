@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from hypo.attacks.goals.goal import Goal
 from hypo.attacks.model_state import attacked
 from hypo.attacks.searches.search import State, Visit, each
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.settings import checks
-from hypo.threat_models.threat_model import ThreatModel
 
 GAUSSIAN_START = 0.01
 """Standard deviation of the start at x + 0.01·N(0, 1) in the code of Tao et al. 2022."""

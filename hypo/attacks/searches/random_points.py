@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from hypo.attacks.goals.goal import Goal
 from hypo.attacks.searches.search import State, Visit, each
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.settings import checks
-from hypo.threat_models.threat_model import ThreatModel
 
 
 @dataclass(frozen=True)

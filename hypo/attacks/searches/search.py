@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hypo.attacks.goals.goal import Goal
 from hypo.attacks.model_state import attacked
-from hypo.threat_models.threat_model import ThreatModel
+from hypo.attacks.threat_models.threat_model import ThreatModel
 
 State = dict[str, Tensor]
 """All that a search knows of each example of a batch, by name; the first dimension of every tensor is the example.

@@ -5,10 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hypo.attacks.threat_models.l2 import L2
+from hypo.attacks.threat_models.linf import Linf
+from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.settings.errors import InputError
-from hypo.threat_models.l2 import L2
-from hypo.threat_models.linf import Linf
-from hypo.threat_models.threat_model import ThreatModel
 
 KINDS = [Linf, L2]
 ROUNDING = 1e-6
