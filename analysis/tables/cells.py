@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis.reading.columns import METRICS
 from analysis.reading.findings import Share, shares
+from analysis.tables import headings
 from analysis.tables.trend import trend
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ NORMS = {"linf": "ℓ∞", "l2": "ℓ2"}
 
 _EXPERIMENT = ["dataset", "training_data", "arch", "norm", "epsilon", "settings"]
 _FIRST = ("none", "standard", "pgd_at")
-_OF_A_SEARCH = "evaluation.then."
 _UNDEFINED = {
     "R_adv_plus": "no test example is classified correctly",
     "R_hyp_minus": "no test example is misclassified",
@@ -117,19 +116,21 @@ def blocks(frame: pandas.DataFrame) -> list[Block]:
     measured = (*METRICS, *shares(frame["findings"]))
     found = []
     for _, alike in placed.groupby(_EXPERIMENT[:-1], sort=False):
-        differences = _differences(alike, "settings")
+        differences = headings.differences(alike, "settings")
         for settings, runs in alike.groupby("settings", sort=False):
             key = {name: str(runs[name].iloc[0]) for name in _EXPERIMENT}
             norm = NORMS.get(key["norm"], key["norm"])
             heading, but_epsilon = (
-                ", ".join(filter(None, [_heading(key, threat), differences[settings]]))
+                ", ".join(filter(None, [headings.heading(key, threat), differences[settings]]))
                 for threat in (f"{norm} ε = {key['epsilon']}", norm)
             )
             epsilon = float(runs["epsilon_value"].iloc[0])
             others = differences[settings]
             of_findings = shares(runs["findings"])
             parts = _cells_and_trends(runs, measured)
-            found.append(Block(heading, but_epsilon, others, epsilon, key, *parts, of_findings, _searched(runs)))
+            found.append(
+                Block(heading, but_epsilon, others, epsilon, key, *parts, of_findings, headings.searched(runs))
+            )
     return found
 
 
@@ -145,57 +146,13 @@ def one_spelling(frame: pandas.DataFrame, column: str) -> pandas.DataFrame:
     return frame.assign(**{column: first.fillna(frame[column])})
 
 
-def _heading(key: dict[str, str], threat: str) -> str:
-    return f"{key['dataset']}, {key['arch']}, {threat}, {key['training_data']} training data"
-
-
-def _differences(runs: pandas.DataFrame, key: str) -> dict[Any, str]:
-    """For every hash in column `key` what sets it apart from the others, such as "recipe.epochs = 5".
-
-    The settings of a search set those apart that have it; that others lack it is said by evaluation.then.
-    """
-    first = runs.drop_duplicates(key).set_index(key).astype(object)
-    inside = key == "defense_settings"
-
-    def told(column: str) -> pandas.Series:
-        values = first[column]
-        lacking_is_told = column.startswith(_OF_A_SEARCH)
-        return (values.dropna() if lacking_is_told else values.where(values.notna(), "none")).astype(str)
-
-    columns = [column for column in first if "." in column and column.startswith("defense.") == inside]
-    texts = {column: told(column) for column in columns}
-    differing = {column: values for column, values in texts.items() if values.nunique() > 1}
-    return {
-        hashed: ", ".join(
-            f"{column.removeprefix('defense.')} = {values[hashed]}"
-            for column, values in differing.items()
-            if hashed in values
-        )
-        for hashed in first.index
-    }
-
-
-def _searched(runs: pandas.DataFrame) -> tuple[str, ...]:
-    """A line such as "decided, search by search: attack (adv 31, hyp 4), random (adv 1, hyp 0)", over all runs."""
-    decided: dict[str, Counter[str]] = {}
-    for of_run in runs["searches"]:
-        for name, by_flag in of_run.items():
-            decided.setdefault(name, Counter()).update(by_flag)
-    if len(decided) < 2:
-        return ()
-    texts = (
-        f"{name} ({', '.join(f'{flag} {count:,}' for flag, count in by.items())})" for name, by in decided.items()
-    )
-    return (f"decided, search by search: {', '.join(texts)}",)
-
-
 def _cells_and_trends(runs: pandas.DataFrame, measured: Sequence[str]) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
     cells: list[Cell] = []
     trends: list[str | None] = []
     names = list(runs["defense"].unique())
     for name in sorted(names, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST)):
         of_name = runs[runs["defense"] == name]
-        differences = _differences(of_name, "defense_settings")
+        differences = headings.differences(of_name, "defense_settings")
         for variant, of_variant in of_name.groupby("defense_settings", sort=False):
             label = f"{name} ({differences[variant]})" if differences[variant] else name
             by_lambda = one_spelling(of_variant, "lambda").groupby("lambda", sort=False)

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.curves.drawing import COLORS
 from analysis.escaping import one_line
-from analysis.reading.findings import Findings, curves, points, shares
+from analysis.reading.findings import Findings
 from analysis.tables.cells import SYMBOLS
-from analysis.tables.lines import METRICS
-from hypo.runs.wandb_run import point_entry
+from analysis.wandb.panels import against_lambda, of_findings, of_searches, sections, tradeoff
 from hypo.settings.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
     from wandb_workspaces.reports import v2 as wr
-    from wandb_workspaces.workspaces import Section, Workspace
+    from wandb_workspaces.workspaces import Workspace
 
 TITLE = "Hypocritical risk: the trade-off"
 
@@ -66,7 +65,7 @@ def workspace(
         entity=entity,
         project=project,
         name=TITLE,
-        sections=_sections(of_runs, searches),
+        sections=sections(of_runs, searches),
         settings=ws.WorkspaceSettings(x_axis="epoch", max_runs=100),
         runset_settings=ws.RunsetSettings(
             run_settings={run_id: ws.RunSettings(color=color) for run_id, color in run_colors.items()},
@@ -93,7 +92,7 @@ def report(
             pinned_columns=_COLUMNS,
         )
 
-    found = [*_of_findings(of_runs), *_of_searches(searches)]
+    found = [*of_findings(of_runs), *of_searches(searches)]
     besides = [wr.H1("What else was found"), wr.PanelGrid(runsets=[runs()], panels=found, hide_run_sets=True)]
     return wr.Report(
         entity=entity,
@@ -103,10 +102,10 @@ def report(
         blocks=[
             wr.H1("The trade-off"),
             wr.P("Natural risk to the right, hypocritical risk upwards; the good corner is at the bottom left. "),
-            wr.PanelGrid(runsets=[runs()], panels=_tradeoff(), hide_run_sets=True),
+            wr.PanelGrid(runsets=[runs()], panels=tradeoff(), hide_run_sets=True),
             wr.H1("Against λ"),
             wr.PanelGrid(
-                runsets=[runs()], panels=[_against_lambda(metric) for metric in SYMBOLS], hide_run_sets=True
+                runsets=[runs()], panels=[against_lambda(metric) for metric in SYMBOLS], hide_run_sets=True
             ),
             *(besides if found else []),
             wr.H1("Runs"),
@@ -181,82 +180,3 @@ _COLUMNS = [
     *("config:defense.value.name", "config:lambda.value", "config:dataset.value.name", "config:epsilon.value"),
     *("config:seed.value", *(f"summary:{metric}" for metric in SYMBOLS)),
 ]
-
-
-def _sections(of_runs: Sequence[Findings], searches: Sequence[Mapping[str, object]]) -> list[Section]:
-    from wandb_workspaces import workspaces as ws
-
-    panels = {
-        "Trade-off": _tradeoff(),
-        "Accuracy": [_against_lambda(metric) for metric in ("D", "A", "F")],
-        "Risks": [_against_lambda(metric) for metric in ("R_nat", "R_adv_plus", "R_hyp_minus", "R_sta")],
-        "Findings": _of_findings(of_runs),
-        "Searches": _of_searches(searches),
-        "Training": [_over_epochs(*names) for names in _TRAINING],
-        "System": [_over_epochs("images_per_second"), _over_epochs("seconds")],
-    }
-    return [
-        ws.Section(name=name, panels=shown, is_open=name == "Trade-off") for name, shown in panels.items() if shown
-    ]
-
-
-_LAMBDA = "defense.lambda_"
-"""The number: `lambda` itself is as typed, and 1/2 a text."""
-
-_TRAINING = [("loss",), ("learning_rate",), ("clean_accuracy", "perturbed_accuracy")]
-
-_FLAGS = {"adv": "Predictions broken", "hyp": "Mistakes hidden", "sta": "Mistakes moved"}
-"""What the searches decide."""
-
-
-def _tradeoff() -> list[Any]:
-    """The scatter plot of the paper, the same with λ as its third axis, and Figure 7's."""
-    from wandb_workspaces.reports import v2 as wr
-
-    def scatter(y: str, **more: Any) -> wr.ScatterPlot:
-        shown = {"legend_template": "${config:defense.name} λ = ${config:lambda}, seed ${config:seed}", **more}
-        title = f"{METRICS[y]} against {METRICS['R_nat']}" + (", and λ" if "z" in more else "")
-        return wr.ScatterPlot(title=title, x=wr.SummaryMetric("R_nat"), y=wr.SummaryMetric(y), **shown)
-
-    return [scatter("R_hyp_minus"), scatter("R_hyp_minus", z=wr.Config(_LAMBDA)), scatter("R_adv")]
-
-
-def _of_findings(of_runs: Sequence[Findings]) -> list[Any]:
-    """Every share against λ, and for every curve the bars of each run over the values of its variable."""
-    from wandb_workspaces.reports import v2 as wr
-
-    found: list[Any] = [_against_lambda(share.name, share.about) for share in shares(of_runs).values()]
-    for curve in curves(of_runs).values():
-        at = dict.fromkeys(point["at"] for findings in of_runs for point in points(findings, curve) or ())
-        bars = [wr.SummaryMetric(point_entry(curve.finding, curve.name, each)) for each in at]
-        found.append(wr.BarPlot(title=f"{curve.about}, over {curve.axis}", metrics=bars))
-    return found
-
-
-def _of_searches(searches: Sequence[Mapping[str, object]]) -> list[Any]:
-    """For every flag the bars of each run over the searches that decided it, where any run has several."""
-    from wandb_workspaces.reports import v2 as wr
-
-    if all(len(of_run) < 2 for of_run in searches):
-        return []
-    names = dict.fromkeys(name for of_run in searches for name in of_run)
-    return [
-        wr.BarPlot(
-            title=f"{about} by the search that found it",
-            metrics=[wr.SummaryMetric(f"searches.{name}.{flag}") for name in names],
-        )
-        for flag, about in _FLAGS.items()
-    ]
-
-
-def _against_lambda(metric: str, about: str = "") -> wr.ScatterPlot:
-    from wandb_workspaces.reports import v2 as wr
-
-    title = f"{about or METRICS[metric]} against λ"
-    return wr.ScatterPlot(title=title, x=wr.Config(_LAMBDA), y=wr.SummaryMetric(metric))
-
-
-def _over_epochs(*names: str) -> wr.LinePlot:
-    from wandb_workspaces.reports import v2 as wr
-
-    return wr.LinePlot(title=" and ".join(names).replace("_", " "), x="epoch", y=[*names])
