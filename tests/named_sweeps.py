@@ -10,14 +10,9 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-from composing import CONF
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.plugins import Plugins
-from hydra.types import RunMode
+import composing
 from omegaconf import DictConfig, OmegaConf
 
-from hypo.command_line import resolvers
 from hypo.jobs.job import Job
 
 PAPER = {*(f"table{number}" for number in (*range(1, 15), 16)), *(f"figure{number}" for number in range(2, 8))}
@@ -34,10 +29,10 @@ def jobs(sweep: str, *arguments: str) -> list[Job]:
 @cache
 def wanted(sweep: str, *arguments: str) -> tuple[Job, ...]:
     """The distinct runs that the sweep and what is typed with it ask for."""
-    loader, plain = _loader(), _master()
+    loader, plain = composing.loader(), composing.master()
     from hydra_plugins.hypo_launchers.grid_sweeper import GridSweeper
 
-    master = _master(f"+sweeps={sweep}")
+    master = composing.master(f"+sweeps={sweep}")
     assert _without_hydra(master) == _without_hydra(plain), "it sets more than what it goes through"
     sweeper = GridSweeper(master.hydra.sweeper.params, master.hydra.sweeper.grids)
     found: dict[str, Job] = {}
@@ -56,37 +51,16 @@ def wanted(sweep: str, *arguments: str) -> tuple[Job, ...]:
     return tuple(found.values())
 
 
-@cache
-def _loader() -> Any:
-    Plugins.instance()  # imports the plugins anew, so that what was imported before would be another class
-    resolvers.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return GlobalHydra.instance().config_loader()
-
-
-@cache
-def _master(*overrides: str) -> DictConfig:
-    master: DictConfig = _loader().load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
-    return master
-
-
 def _without_hydra(config: DictConfig) -> dict[str, Any]:
     whole: Any = OmegaConf.to_container(config)
     return {key: value for key, value in whole.items() if key != "hydra"}
 
 
 @cache
-def _composer() -> Any:
-    from launchers.planning.compose import Composer
-
-    return Composer(_loader(), _master())
-
-
-@cache
 def _job(cell: tuple[str, ...]) -> Job:
-    return _composer().job(cell)
+    return composing.cell(*cell)
 
 
 def header(sweep: str) -> str:
-    lines = (CONF.parent / "sweeps" / f"{sweep}.yaml").read_text().splitlines()
+    lines = (composing.CONF.parent / "sweeps" / f"{sweep}.yaml").read_text().splitlines()
     return " ".join(line.removeprefix("# ") for line in lines if line.startswith("#"))

@@ -19,7 +19,7 @@ def add(outputs: Path, *typed: str, drop: Sequence[str] = (), **metrics: float |
 
     `drop` names single settings that an older version did not record.
     """
-    job = composing.job(*typed, f"output_dir={outputs}")
+    job = composing.cell(*typed, f"output_dir={outputs}")
     job.create()
     path = job.directory.path
     if drop:

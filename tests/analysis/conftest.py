@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import fake_runs
 import pytest
 import tracked_runs
+import vl_convert
 from browsing import BROWSER, DRIVER
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from wandb_server import WandbServer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_vega() -> Iterator[None]:
+    """Vega and all that it needs is put into one script once, and not for every report: that takes a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vl_convert, "javascript_bundle", cache(vl_convert.javascript_bundle))
+        yield
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 import pytest
-from composing import job
+from composing import cell as job
 from omegaconf.errors import OmegaConfBaseException
 
 from hypo.settings.errors import InputError

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from composing import job
+from composing import cell as job
 
 PAGE = (Path(__file__).parents[2] / "docs" / "paper-code-ours.md").read_text("utf-8")
 

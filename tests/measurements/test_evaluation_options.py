@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from composing import job
+from composing import cell as job
 
 from hypo.measurements.evaluation import Evaluation
 
