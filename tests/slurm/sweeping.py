@@ -63,6 +63,10 @@ class Sweep:
 
         self.wait_for(is_there, f"epoch {epoch} of seed {seed}")
 
+    def wait_for_result(self, seed: int = 0) -> None:
+        """Wait until the run with `seed` has ended, and has been measured."""
+        self.wait_for(lambda: status(self.run(seed)).get("state") == "done", f"the result of seed {seed}")
+
     def hold(self, seed: int = 0) -> int:
         """Let the run with `seed` train three epochs (more), then stop its process, and return its id.
 

@@ -141,7 +141,7 @@ def test_packed_runs_die_alone(sweep: Sweep, reference: Path) -> None:
 def test_a_killed_task_is_requeued_and_its_finished_runs_stay(sweep: Sweep, reference: Path) -> None:
     sweep.submit("seed=0,1", *PACKED)
     sweep.hold(seed=1)
-    sweep.wait_for((sweep.run(0) / "result.json").exists, "the result of seed 0")
+    sweep.wait_for_result()
     finished = (sweep.run(0) / "result.json").stat().st_mtime_ns
     before = history(sweep.run(1))
     kill_tasks(sweep.cluster)

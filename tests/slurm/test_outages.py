@@ -78,7 +78,7 @@ def test_a_controller_may_be_away_while_runs_end_and_wait(sweep: Sweep, referenc
     assert not sweep.run(1).exists()
     sweep.cluster.kill_controller()
     os.kill(worker, signal.SIGCONT)
-    sweep.wait_for((sweep.run(0) / "result.json").exists, "the result of seed 0")
+    sweep.wait_for_result()
     finished = (sweep.run(0) / "result.json").stat().st_mtime_ns
     sweep.cluster.start_controller()
     sweep.wait_until_over()

@@ -54,7 +54,7 @@ def submit_from(checkout: Path, sweep: Sweep, *arguments: str) -> None:
     subprocess.run(
         [sys.executable, "-m", "hypo.run", "-m", *ON_SLURM, "tracking=disabled", *arguments],
         cwd=sweep.folder,
-        env={**os.environ, "PYTHONPATH": f"{checkout}:{checkout / 'launchers'}"},
+        env={**os.environ, "PYTHONPATH": f"{checkout}:{checkout / 'launchers' / 'plugins'}"},
         stdout=subprocess.DEVNULL,
         check=True,
     )
@@ -76,7 +76,7 @@ def test_a_snapshot_runs_the_code_as_it_was(sweep: Sweep, checkout: Path) -> Non
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "As it was"]):
         subprocess.run([*git, *command], check=True)
     commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
-    worker = checkout / "hypo" / "worker.py"
+    worker = checkout / "hypo" / "command_line" / "worker.py"
     worker.write_text(f"{worker.read_text()}\n# Not committed yet.\n")
     submit_from(checkout, sweep, "seed=0", "hydra.launcher.snapshot=true")
     worker.write_text("raise RuntimeError('edited while the job was queued')\n")
@@ -90,7 +90,9 @@ def test_a_snapshot_runs_the_code_as_it_was(sweep: Sweep, checkout: Path) -> Non
 @pytest.mark.usefixtures("drained")
 def test_without_a_snapshot_code_that_was_broken_meanwhile_fails_the_job(sweep: Sweep, checkout: Path) -> None:
     submit_from(checkout, sweep, "seed=0")
-    (checkout / "hypo" / "worker.py").write_text("raise RuntimeError('edited while the job was queued')\n")
+    (checkout / "hypo" / "command_line" / "worker.py").write_text(
+        "raise RuntimeError('edited while the job was queued')\n"
+    )
     start(sweep)
     assert sweep.job_states() == ["FAILED"]
     assert status(sweep.run())["reason"] == (
