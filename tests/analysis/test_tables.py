@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from pathlib import Path
 
 import pytest
 from fake_runs import MakeRun
-from rich.console import Console
+from markdown_rows import rows_of
 
 from analysis import escaping
 from analysis.reading.collect import collect
-from analysis.tables.tables import FORMATS, latex, markdown, print_table, tradeoff_table
-
-HOSTILE = "<script>|_&%"
-
-
-def _rows(text: str) -> list[list[str]]:
-    """The cells of the Markdown table rows, headers and rules left out."""
-    rows = [
-        [field.strip() for field in line.strip("|").split(" | ")] for line in text.splitlines() if "| " in line
-    ]
-    return [row for row in rows if row[0] != "defense"]
+from analysis.tables.tables import FORMATS, latex, markdown, tradeoff_table
 
 
 def test_mean_and_sample_deviation_by_hand(outputs: Path, make_run: MakeRun) -> None:
@@ -36,7 +24,7 @@ def test_mean_and_sample_deviation_by_hand(outputs: Path, make_run: MakeRun) -> 
     assert (natural.mean, natural.std, natural.n) == (pytest.approx(5.0), pytest.approx(1.0), 3)
     assert (hidden.mean, hidden.std) == (pytest.approx(85.0), pytest.approx(5.0))
     text = markdown(tradeoff_table(collect(outputs)))
-    assert _rows(text) == [
+    assert rows_of(text) == [
         ["thrm", "5", "3", "95.00 ± 1.00", *["50.00 ± 0.00"] * 2, "5.00 ± 1.00", "50.00 ± 0.00", "85.00 ± 5.00"]
     ]
     assert text.startswith("### digits, mlp, ℓ∞ ε = 0.1, quality training data\n")
@@ -45,7 +33,7 @@ def test_mean_and_sample_deviation_by_hand(outputs: Path, make_run: MakeRun) -> 
 
 def test_one_seed_has_no_deviation(outputs: Path, make_run: MakeRun) -> None:
     make_run(outputs, D=0.9541)
-    assert _rows(markdown(tradeoff_table(collect(outputs))))[0][2:4] == ["1", "95.41"]
+    assert rows_of(markdown(tradeoff_table(collect(outputs))))[0][2:4] == ["1", "95.41"]
 
 
 def test_order_of_defenses_and_lambdas_as_typed(outputs: Path, make_run: MakeRun) -> None:
@@ -54,7 +42,7 @@ def test_order_of_defenses_and_lambdas_as_typed(outputs: Path, make_run: MakeRun
     make_run(outputs, "thrm", 0.5)
     make_run(outputs, "pgd_at", None)
     make_run(outputs, "standard", None)
-    rows = [row[:2] for row in _rows(markdown(tradeoff_table(collect(outputs))))]
+    rows = [row[:2] for row in rows_of(markdown(tradeoff_table(collect(outputs))))]
     by_trades = [["trades", text] for text in ("0", "1/2", "5", "20", "100")]
     assert rows[:2] == [["standard", ""], ["pgd_at", ""]]
     assert rows[3:] == by_trades
@@ -64,7 +52,7 @@ def test_order_of_defenses_and_lambdas_as_typed(outputs: Path, make_run: MakeRun
 def test_six_and_six_point_nought_are_one_cell(outputs: Path, make_run: MakeRun) -> None:
     make_run(outputs, lambda_=6, seed=0, D=0.8)
     make_run(outputs, lambda_=6.0, seed=1, D=0.9)
-    rows = _rows(markdown(tradeoff_table(collect(outputs))))
+    rows = rows_of(markdown(tradeoff_table(collect(outputs))))
     assert len(rows) == 1
     assert rows[0][2:4] == ["2", "85.00 ± 7.07"]
 
@@ -74,7 +62,7 @@ def test_a_cell_without_results_is_a_hole_with_its_reason(outputs: Path, make_ru
     make_run(outputs, lambda_=5, seed=1, state="queued")
     make_run(outputs, lambda_=5, seed=2, state="queued")
     text = markdown(tradeoff_table(collect(outputs)))
-    assert _rows(text) == [["thrm", "5", "0 of 3", *["—"] * 6]]
+    assert rows_of(text) == [["thrm", "5", "0 of 3", *["—"] * 6]]
     assert "- thrm, λ = 5, seed 0: failed: loss is not finite at epoch 3\n" in text
     assert "- thrm, λ = 5, seeds 1, 2: queued\n" in text
 
@@ -85,7 +73,7 @@ def test_a_cell_with_some_seeds_says_how_many(outputs: Path, make_run: MakeRun) 
     make_run(outputs, seed=3, state="interrupted")
     make_run(outputs, seed=10, state="running")
     text = markdown(tradeoff_table(collect(outputs)))
-    assert _rows(text)[0][2:5] == ["3 of 5", "50.00 ± 0.00", "80.00 ± 10.00"]
+    assert rows_of(text)[0][2:5] == ["3 of 5", "50.00 ± 0.00", "80.00 ± 10.00"]
     assert "- thrm, λ = 5, seed 3: interrupted at epoch 3 of 40\n" in text
     assert "- thrm, λ = 5, seed 10: running, epoch 3 of 40" in text
 
@@ -104,7 +92,7 @@ def test_two_recipes_are_never_averaged(outputs: Path, make_run: MakeRun) -> Non
     make_run(outputs, seed=0, D=0.9)
     make_run(outputs, seed=1, D=0.5, config={"recipe": {"epochs": 5}})
     text = markdown(tradeoff_table(collect(outputs)))
-    assert sorted(row[3] for row in _rows(text)) == ["50.00", "90.00"]
+    assert sorted(row[3] for row in rows_of(text)) == ["50.00", "90.00"]
     assert "### digits, mlp, ℓ∞ ε = 0.1, quality training data, recipe.epochs = 40\n" in text
     assert "### digits, mlp, ℓ∞ ε = 0.1, quality training data, recipe.epochs = 5\n" in text
 
@@ -112,7 +100,7 @@ def test_two_recipes_are_never_averaged(outputs: Path, make_run: MakeRun) -> Non
 def test_two_settings_of_one_defense_are_never_averaged(outputs: Path, make_run: MakeRun) -> None:
     make_run(outputs, seed=0, D=0.9, config={"defense": {"steps": 5}})
     make_run(outputs, seed=1, D=0.5, config={"defense": {"steps": 7}})
-    rows = _rows(markdown(tradeoff_table(collect(outputs))))
+    rows = rows_of(markdown(tradeoff_table(collect(outputs))))
     assert sorted((row[0], row[3]) for row in rows) == [
         ("thrm (steps = 5)", "90.00"),
         ("thrm (steps = 7)", "50.00"),
@@ -172,93 +160,6 @@ def test_runs_without_settings_are_listed_apart(outputs: Path, make_run: MakeRun
     assert table.blocks == ()
     assert table.unplaced == (f"{broken.name}: config.yaml is missing",)
     assert f"- {escaping.markdown(broken.name)}: config.yaml is missing" in markdown(table)
-
-
-def test_csv_holds_numbers_a_row_a_metric(outputs: Path, make_run: MakeRun) -> None:
-    make_run(outputs, lambda_="1/2", seed=0, D=0.8)
-    make_run(outputs, lambda_="1/2", seed=1, D=0.9)
-    make_run(outputs, lambda_=20, seed=0, state="queued")
-    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](tradeoff_table(collect(outputs))))))
-    assert len(rows) == 12
-    first = next(row for row in rows if row["lambda"] == "1/2" and row["metric"] == "D")
-    assert float(first["mean"]) == pytest.approx(85)
-    assert float(first["std"]) == pytest.approx(7.071068)
-    assert (first["n"], first["runs"], first["unit"], first["dataset"]) == ("2", "2", "percent", "digits")
-    hole = next(row for row in rows if row["lambda"] == "20" and row["metric"] == "F")
-    assert (hole["mean"], hole["std"], hole["n"], hole["runs"]) == ("", "", "0", "1")
-    assert hole["notes"] == "thrm, λ = 20, seed 0: queued"
-
-
-def test_hostile_text_stays_text(outputs: Path, make_run: MakeRun) -> None:
-    make_run(outputs, HOSTILE, 5, config={"arch": {"name": HOSTILE}})
-    make_run(outputs, HOSTILE, 5, seed=1, state="failed", status={"reason": HOSTILE})
-    table = tradeoff_table(collect(outputs))
-    assert "<script>" not in markdown(table)
-    assert r"&lt;script&gt;\|\_&amp;%" in markdown(table)
-    rows = _rows(markdown(table))
-    assert [len(row) for row in rows] == [9, 9]
-    assert "<script>" not in latex(table)
-    assert r"\textless{}script\textgreater{}\textbar{}\_\&\%" in latex(table)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("pgd_at", "pgd_at"),
-        ("__init__", r"\_\_init\_\_"),
-        ("[a](b) `c` *d*", r"\[a\](b) \`c\` \*d\*"),
-        ("a & b < c", "a &amp; b &lt; c"),
-    ],
-)
-def test_markdown_escapes(text: str, expected: str) -> None:
-    assert escaping.markdown(text) == expected
-
-
-def test_latex_escapes() -> None:
-    assert escaping.latex("{\\$#^~}") == (r"\{\textbackslash{}\$\#\textasciicircum{}\textasciitilde{}\}")
-    assert escaping.latex("λ ℓ∞ 数") == r"$\lambda$ $\ell$$\infty$ ?"
-
-
-def _full(outputs: Path, make_run: MakeRun) -> None:
-    for seed in range(2):
-        for defense, lambda_ in [("standard", None), ("thrm", 0), ("thrm", 5), ("trades", 5), (HOSTILE, 1)]:
-            make_run(outputs, defense, lambda_, seed, D=0.95, R_hyp_minus=0.9 + 0.1 * seed)
-    make_run(outputs, "trades", 100, state="failed", status={"reason": "loss is not finite at λ = 100, 数"})
-    make_run(outputs, "trades", 5, seed=2, state="queued")
-
-
-def test_latex_is_one_tabular_with_equal_rows(outputs: Path, make_run: MakeRun) -> None:
-    _full(outputs, make_run)
-    text = latex(tradeoff_table(collect(outputs)))
-    assert text.isascii()
-    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
-    rules = [text.index(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")]
-    assert rules == sorted(rules)
-    rows = [line for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
-    assert len(rows) == 1 + 6
-    assert {row.replace(r"\&", "").count("&") for row in rows} == {8}
-    assert r"trades & 100 & 0 of 1 & --- & --- & --- & --- & --- & --- \\" in text
-    assert r"trades, $\lambda$ = 5, seed 2: queued\par" in text
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_print_table_fits_80_columns(outputs: Path, make_run: MakeRun, terminal: bool) -> None:
-    _full(outputs, make_run)
-    make_run(outputs, "[red]pgd[/red]", None)
-    out = io.StringIO()
-    print_table(collect(outputs), Console(file=out, width=80, force_terminal=terminal, no_color=True))
-    text = out.getvalue()
-    if not terminal:
-        lines = text.splitlines()
-        assert max(map(len, lines)) <= 80
-        assert "\x1b" not in text
-        row = next(line for line in lines if line.startswith("thrm"))
-        assert row.split() == ["thrm", "0", "2", "95.0±0.0", *["50.0±0.0"] * 4, "95.0±7.1"]
-    assert "0 of 1" in text
-    assert "[red]pgd[/red]" in text
-    assert HOSTILE in text
-    assert "- trades, λ = 5, seed 2: queued" in text
-    assert "Percent; mean ± std over n seeds" in text
 
 
 def test_an_undefined_metric_is_a_record_without_a_mean(outputs: Path, make_run: MakeRun) -> None:
