@@ -124,13 +124,14 @@ def _read_run(directory: Path, planned: Record) -> dict[str, Any]:
         state, reason = "unreadable", status_fault
     else:
         state, reason = _unfinished(status)
+    is_earlier, outputs = bool(how_to_update(config.get("schema"))), directory.parent.parent
     return {
         "run_id": one_line(config.get("run_id") or directory.name.rpartition("-")[2]),
         "name": one_line(config.get("name") or directory.name),
         "directory": str(directory),
         "state": state,
         "reason": reason,
-        "command": one_line(status.get("command")),
+        "command": one_line(status.get("command")) if not is_earlier else f"python -m hypo.migrate {outputs}",
         **setting_columns(config),
         **columns,
     }

@@ -13,6 +13,7 @@ from typing import Any
 
 from analysis.escaping import one_line
 from analysis.reading.columns import SYMBOLS, TAKEN
+from hypo.settings.components import name_at
 
 _SHARE = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _KEY = re.compile(r"\w[\w-]*")
@@ -76,9 +77,19 @@ def searches(result: Mapping[str, Any]) -> dict[str, dict[str, int]]:
 
 
 def lacking(config: Mapping[str, Any], found: Findings) -> list[str]:
-    """The measurements that `config` asks for and that are not among the findings."""
+    """The measurements that `config` asks for and that are no findings, or were made with other settings."""
     asked = config.get("measurement")
-    return [one_line(key) for key in asked if key not in found] if isinstance(asked, dict) else []
+    if not isinstance(asked, dict):
+        return []
+    settings = {key: finding.get("settings") for key, finding in found.items()}
+    return [one_line(key) for key in asked if key not in settings or not _is_set_so(asked[key], settings[key])]
+
+
+def _is_set_so(asked: Any, settings: Any) -> bool:
+    """Whether a measurement was made as it is asked for, in all that its settings tell apart."""
+    if isinstance(asked, dict) and isinstance(settings, dict):
+        return all(_is_set_so(asked[key], settings[key]) for key in settings if key in asked)
+    return bool(asked == settings or name_at(str(asked)) == settings)
 
 
 def shares(of_runs: Iterable[Findings]) -> dict[str, Share]:

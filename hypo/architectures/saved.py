@@ -38,12 +38,15 @@ class Saved:
         Raises:
             InputError: when the file cannot be read, or does not fit the architecture and the data set.
         """
-        tensors = weights.tensors(Path(self.path))
+        try:
+            tensors = weights.tensors(Path(self.path))
+        except InputError as error:
+            raise InputError(f"arch.path: takes a safetensors file, got {error}") from None
         whole = {"mean", "std"} <= set(tensors)
         try:
             (model if whole else model.get_submodule("network")).load_state_dict(tensors)
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = " ".join(str(error).split()).partition(" Unexpected key")[0][:200]
             raise InputError(
                 f"arch.path: takes weights of {type(self.of).__name__}, got {self.path} ({reason})"
             ) from None

@@ -79,6 +79,8 @@ def run_one(job: Job, claim: Claim | None = None) -> int:
     console.print(f"{job.name}  {job.run_id}", highlight=False)
     if job.directory.status().get("state") == "queued" and (line := of_earlier_version(job.runs)):
         console.print(line, highlight=False, soft_wrap=True)
+    if names := job.to_be_measured:
+        console.print(f"Trained and attacked already; to be measured: {', '.join(names)}", highlight=False)
     if console.is_terminal:
         with bars(console) as progress:
             outcome = attempt(job, Bars(progress), claim=claim)
@@ -93,6 +95,10 @@ def run_one(job: Job, claim: Claim | None = None) -> int:
     if trained_in := job.directory.status().get("trained_in"):
         console.print(f"The model was trained in {trained_in}.", highlight=False, soft_wrap=True)
     console.print(result_table(result))
+    for name, finding in result["findings"].items():
+        for curve in finding["curves"]:
+            shown = f"python -m analysis curves {job.runs.parent} --of {name}.{curve['name']}"
+            console.print(f"{finding['title']}, {curve['about']}: {shown}", highlight=False, soft_wrap=True)
     console.print(f"The run lies in {job.directory}", highlight=False, soft_wrap=True)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -43,7 +44,9 @@ def check(overrides: Iterable[Override], is_group: Callable[[str], bool]) -> Non
 
 
 def _check_list(key: str, value: object) -> None:
-    if not (isinstance(value, list) and all(isinstance(name, str) and "${" not in name for name in value)):
+    if not (
+        isinstance(value, list) and all(isinstance(name, str) and re.fullmatch(r"[\w-]+", name) for name in value)
+    ):
         got = "null" if value is None else checks.shown(value)
         hint = "python -m hypo.run --help lists them"
         raise InputError(f"{key}: takes a list of options, in brackets as in {key}=[a,b], got {got}; {hint}")

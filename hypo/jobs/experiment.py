@@ -121,6 +121,8 @@ class Experiment:
             known = data.shape, len(data.classes)
         with torch.device("meta"):
             self.arch.build(*known)
+        if here and hasattr(self.arch, "load"):
+            self.build_model(_load(self.dataset))
 
     def run(self, directory: RunDirectory, observer: Observer, model_of: ModelOf) -> Core:
         """Train, or go on training, from the newest checkpoint in `directory`; then evaluate.

@@ -198,11 +198,12 @@ def evaluate(
         def undecided() -> Tensor:
             return ~torch.where(correct, verdicts.adv, verdicts.hyp)
 
-        searches = evaluation.searches.values()
-        pool.run("verification", searches, verification, undecided, verdicts.verification)
-        # At the clean image the divergence is least, and its gradient zero: no direction to set out in.
-        away = [search.leaving_clean() for search in searches]
-        pool.run("stability", away, stability, lambda: ~correct & ~verdicts.sta, verdicts.stability)
+        # A search does all it can before the next one: what that adds can only be more, and is its own.
+        for place, search in enumerate(evaluation.searches.values()):
+            pool.run("verification", search, place, verification, undecided, verdicts.verification)
+            # At the clean image the divergence is least, and its gradient zero: no direction to set out in.
+            away = search.leaving_clean()
+            pool.run("stability", away, place, stability, lambda: ~correct & ~verdicts.sta, verdicts.stability)
     return Flags(
         example=examples.cpu().numpy(),
         label=labels.cpu().numpy(),

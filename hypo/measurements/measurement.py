@@ -92,7 +92,8 @@ class Subject:
                 self.seed,
                 self.progress,
             )
-            pool.run(name, self.evaluation.searches.values(), climbed, lambda: left & ~found, record)
+            for place, search in enumerate(self.evaluation.searches.values()):
+                pool.run(name, search, place, climbed, lambda: left & ~found, record)
         return found
 
     @cached_property

@@ -117,7 +117,7 @@ def demonstrate(
         return ()
     goal = evaluation.climbing(goal_of(labels))
     with full_precision(), attacked(model, surrogate=evaluation.surrogate):
-        source = generator(images.device, 0, "demonstration")
+        source = generator(images.device, 0, "demonstration")  # another word would make other pictures
         perturbed, margin = images, torch.full(labels.shape, float("-inf"), device=images.device)
         for search in evaluation.searches.values():
             candidate = best(search, model, images, goal, threat_model, source)

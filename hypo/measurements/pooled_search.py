@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -68,25 +68,26 @@ class PooledSearch:
     def run(
         self,
         name: str,
-        searches: Iterable[Search],
+        search: Search,
+        place: int,
         goal: Callable[[Tensor], Goal],
         undecided: Callable[[], Tensor],
         record: Record,
     ) -> None:
-        """Attack what is `undecided` (a bool for each example), search by search and restart by restart.
+        """Attack what is `undecided` (a bool for each example), restart by restart.
 
         Only those candidates count whose example is still undecided: what the others visit hangs on when they
         leave the pool, and the outcome must not.
 
         Args:
-            name: of the attack, for its random numbers, which depend on a search's place among the others too.
+            name: of the attack, for its random numbers.
+            place: of the search among those in turn, from 0, on which they depend too.
             goal: from indices into `test` to the goal of those examples.
             record: takes note of what comes out.
         """
-        for place, search in enumerate(searches):
-            purpose = f"{name}/{place + 1}" if place else name
-            for restart in range(search.restarts):
-                self._restart(purpose, restart, place, search, goal, undecided, record)
+        purpose = f"{name}/{place + 1}" if place else name
+        for restart in range(search.restarts):
+            self._restart(purpose, restart, place, search, goal, undecided, record)
 
     def _restart(
         self,

@@ -38,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--dry-run", action="store_true", help="print what would be called how, and change nothing"
     )
     options = parser.parse_args(arguments)
-    from hypo.migrate.renewal import counted, renewal  # which imports torch
-
     try:
+        from hypo.migrate.renewal import counted, renewal  # which imports torch
+
         todo = renewal(options.outputs)
         if todo.is_empty and not todo.left:
             print(f"{counted(todo.runs.up_to_date, 'run')}, up to date: there is nothing to do")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,11 +36,21 @@ class Found:
     run_id: str | None
 
     @property
-    def worth(self) -> tuple[bool, bool, bool, int]:
-        """By which the one is chosen that stands for all others of its run."""
-        measured = self.settings is None or "targeted" in self.settings.config["measurement"]
+    def worth(self) -> tuple[bool, int, bool, int]:
+        """By which the one is chosen that stands for all others of its run: the one with most findings."""
         epoch = run_status.read(self.directory).get("epoch") or 0
-        return (self.directory / "result.json").exists(), self.settings is None, measured, epoch
+        is_current = self.settings is None
+        return (self.directory / "result.json").exists(), len(self.measured), is_current, epoch
+
+    @property
+    def measured(self) -> set[str]:
+        """What it is measured for, beside the flags."""
+        if self.settings is not None:
+            return set(self.settings.config["measurement"])
+        try:
+            return set(json.loads((self.directory / "result.json").read_text())["findings"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return set()
 
 
 @dataclass

@@ -150,12 +150,10 @@ def _renew(run: Found, names: dict[str, str]) -> None:
 
 
 def _why(run: Found, by: Found) -> str:
-    has = "; that has the mistakes by target class too" if _is_targeted(by) and not _is_targeted(run) else ""
+    more, lost = by.measured - run.measured, run.measured - by.measured
+    has = "; that has the mistakes by target class too" if "targeted" in more else ""
+    has += f"; what it has of {', '.join(sorted(lost))} is there alone" if lost else ""
     return f"it is the same run as {by.name}{has}"
-
-
-def _is_targeted(run: Found) -> bool:
-    return run.settings is not None and "targeted" in run.settings.config["measurement"]
 
 
 def _check_idle(outputs: Path) -> None:

@@ -29,7 +29,9 @@ def load_model(path: str | Path) -> nn.Module:
     file = directory.path / "model.safetensors"
     if not file.exists():
         state = directory.status().get("state", "not started")
-        raise InputError(f"{file}: there is no trained model; the run is {state}")
+        again = (directory.path / "result.json").exists()
+        what = "move result.json away to train it again" if again else f"the run is {state}"
+        raise InputError(f"{file}: there is no trained model; {what}")
     trained, shape, classes = weights.read(file)
     channels = shape[0]
     model = Normalised(arch.build(shape, classes), [0.0] * channels, [1.0] * channels)

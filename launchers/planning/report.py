@@ -41,6 +41,8 @@ class Report:
         jobs, typed = len(self.sweep.jobs), set(self.sweep.cells)
         counts = {"typed twice": len(self.sweep.cells) - len(typed), "needed by others first": jobs - len(typed)}
         extra = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        measured = sum(bool(job.to_be_measured) for job in missing)
+        how = f"{how}, {measured} of those only to be measured" if measured else how
         self.line(
             f"Sweep {self.sweep.sweep_id}: {jobs} jobs{f' ({extra})' if extra else ''}, "
             f"{jobs - len(missing)} done, {len(missing)} to run{f', {how}' if missing else ''}"

@@ -79,10 +79,12 @@ class Plan:
             f"{len(missing)} to run",
         ]
         again = sum(self.cells[job.run_id].state != "missing" for job in missing)
+        measured = sum(bool(job.to_be_measured) for job in missing)
         extra = [
             f"{duplicates} typed twice" if duplicates else "",
             f"{prerequisites} needed by others first" if prerequisites else "",
             f"{again} of those to run again" if again else "",
+            f"{measured} of those only to be measured" if measured else "",
             f"{states.count('failed')} failed before" if not self.settings.retry_failed else "",
         ]
         lines = [f"Sweep {sweep.sweep_id}: {len(sweep.jobs)} jobs, {', '.join([*counts, *filter(None, extra)])}"]

@@ -197,12 +197,22 @@ def test_a_finding_that_was_asked_for_and_is_not_there_is_listed(
 ) -> None:
     ask_for(make_run(outputs, seed=0), "wrinkles")
     ask_for(make_run(outputs, seed=1, status={"state": "failed", "reason": "too flat"}), "wrinkles")
-    add_wrinkles(make_run(outputs, seed=2))
+    add_wrinkles(make_run(outputs, seed=2), steps=5)
     assert main(["tables", str(outputs)]) == 1
     said = capsys.readouterr()
     assert "2 of 3 runs lack a finding:" in said.err
     assert "it has no finding of wrinkles: failed: too flat" in said.err
     assert "| thrm | 5 | 3 |" in said.out
+
+
+def test_a_finding_of_other_settings_than_were_asked_for_is_none(
+    outputs: Path, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_wrinkles(make_run(outputs, status={"state": "failed", "reason": "too flat"}), steps=4)  # 5 were asked for
+    assert main(["tables", str(outputs)]) == 1
+    said = capsys.readouterr()
+    assert "it has no finding of wrinkles: failed: too flat" in said.err
+    assert "| thrm | 5 | 1 |" in said.out
 
 
 def test_settings_of_measurements_make_no_other_cell(outputs: Path, make_run: MakeRun) -> None:

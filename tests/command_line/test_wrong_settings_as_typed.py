@@ -21,6 +21,11 @@ SEVERAL = "takes a list of options, in brackets as in"
         ("search=random", "search", f"{SEVERAL} search=[a,b], got 'random'; python -m hypo.run --help"),
         ("search=null", "search", f"{SEVERAL} search=[a,b], got null; "),
         ("search=[random,nope]", "search", "has no 'nope'; python -m hypo.run --help lists what it has"),
+        (
+            "search=[../measurement/targeted]",
+            "search",
+            f"{SEVERAL} search=[a,b], got ['../measurement/targeted']; ",
+        ),
         ("serch=[random]", "serch", "no such setting (did you mean search?); "),
         (
             "search.random.steps=3",

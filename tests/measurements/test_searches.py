@@ -9,10 +9,11 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
-from small_models import InDouble, linear_model
+from small_models import InDouble, linear_model, quickly_trained
 from subjects import subject, targeted_rates
 from torch import Tensor, nn
 
+from hypo.architectures.mlp import Mlp
 from hypo.attacks.goals.goal import Goal
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.random_points import RandomPoints
@@ -216,3 +217,21 @@ def test_targets_are_searched_for_in_turn() -> None:
 def test_the_first_search_s_name_is_its_own() -> None:
     with pytest.raises(InputError, match=r"^then: takes other names than attack"):
         Evaluation(ProjectedGradient(), then={"attack": RandomPoints()})
+
+
+@pytest.mark.parametrize("success", ["any_iterate", "last_iterate"])
+def test_a_further_search_takes_nothing_away_from_any_example(digits: ImageData, success: str) -> None:
+    """Not even a mistake that only the stability attack of the first one hides, had another moved it before."""
+    network = quickly_trained(Mlp((32,)).build(digits.shape, 10), digits, epochs=1)
+    weak = ProjectedGradient(steps=2, relative_step=0.3)
+    for seed in range(3):
+        alone, both = (
+            evaluate(network, digits.test, 16, Linf(0.1), Evaluation(weak, success=success, then=then), seed=seed)  # type: ignore[arg-type]
+            for then in ({}, {"random": RandomPoints(steps=300)})
+        )
+        assert (alone.sta_search == "attack").sum() == (both.sta_search == "attack").sum()
+        for flag in ("adv", "hyp", "sta", "hyp_moved"):
+            assert not (getattr(alone, flag) & ~getattr(both, flag)).any(), flag
+        for by in ("search", "sta_search"):
+            named = getattr(alone, by) == "attack"
+            assert (getattr(both, by)[named] == "attack").all()

@@ -46,6 +46,7 @@ def test_a_row_of_a_table_and_of_the_status_say_it(run: Path) -> None:
     frame = collect(run.parents[1])
     assert set(frame["state"]) == {"unreadable"}
     assert all(reason.endswith(COMMAND) for reason in frame["reason"])
+    assert set(frame["command"]) == {f"python -m hypo.migrate {run.parents[1]}"}
     fault = Evidence(run, None, {}).fault_of_result
     assert fault is not None
     assert fault.endswith(COMMAND)

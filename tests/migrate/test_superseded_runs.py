@@ -139,6 +139,20 @@ def test_a_run_that_was_made_anew_already_stays(made: Path, old: Path) -> None:
     assert (old / "superseded" / aside.name).is_dir()
 
 
+def test_what_was_made_anew_with_less_to_show_gives_way(
+    made: Path, old: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command was repeated without the targets, which would have to be attacked again."""
+    run = composing.job(*RUNS[0], *SMALL, f"output_dir={made}").directory.path
+    anew = shutil.copytree(run, old / "runs" / run.name)
+    result = json.loads((anew / "result.json").read_text())
+    del result["findings"]["targeted"]
+    (anew / "result.json").write_text(json.dumps(result))
+    assert main([str(old)]) == 0
+    assert "that has the mistakes by target class too" in capsys.readouterr().out
+    assert (old / "runs" / run.name / "result.json").read_bytes() == (run / "result.json").read_bytes()
+
+
 def test_what_was_moved_aside_once_is_not_moved_over_it(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = twin(old)
     (old / "superseded" / other.name).mkdir(parents=True)
