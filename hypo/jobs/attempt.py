@@ -118,7 +118,7 @@ def _attempt(
                 with suppress(KeyError, TypeError, ValueError):  # a broken history costs the mirror, not the run
                     for row in directory.history():
                         mirror.log(row)
-        for name in directory.lacking(job.experiment.measurements):
+        for name in directory.lacking(job.experiment.measurements) or ():
             doing = f"measurement.{name}: "
             finding = job.experiment.measure(name, directory, recorder, model_of)
             directory.add_finding(name, job.experiment.measurements[name], finding)

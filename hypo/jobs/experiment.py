@@ -76,9 +76,8 @@ class Experiment:
             raise InputError("training_data: elsewhere goes with an arch that is loaded, which goes with no other")
         if trains(self) == isinstance(self.defense, NoDefense):
             raise InputError("defense: none goes with training_data=naive, and training_data=naive with no other")
-        if not hasattr(
-            _built(self.arch), "surrogate_p"
-        ):  # its only gradient is its own, and one run is not to be two
+        if not hasattr(_built(self.arch), "surrogate_p"):
+            # Its only gradient is its own, and one run is not to be two.
             object.__setattr__(self, "evaluation", replace(self.evaluation, surrogate=True))
 
     @property
@@ -101,7 +100,8 @@ class Experiment:
     def prerequisites(self) -> tuple[Experiment, ...]:
         """All the experiments that are to be done first, each once, because this one needs their models."""
         everything = {run_id(needed): needed for several in self.needs.values() for needed in several}
-        everything.pop(run_id(self), None)  # what a measurement finds out about the run's own model
+        if everything:
+            everything.pop(run_id(self), None)  # what a measurement finds out about the run's own model
         return tuple(everything.values())
 
     def check(self, here: bool = True) -> None:
@@ -215,9 +215,9 @@ class Experiment:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(self.seed, "initialisation"))
             network = _given(self.arch, needed_by("arch")).build(data.shape, len(data.classes))
-        std = data.std
-        if getattr(self.arch, "one_std", False):
-            std = (getattr(self.arch, "input_std") or fmean(std),) * len(std)  # noqa: B009
+        std, built = data.std, _built(self.arch)
+        if getattr(built, "one_std", False):
+            std = (built.input_std or fmean(std),) * len(std)
         model = Normalised(network, data.mean, std)
         if hasattr(self.arch, "load"):
             self.arch.load(model)

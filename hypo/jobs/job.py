@@ -89,16 +89,15 @@ class Job:
     @property
     def is_done(self) -> bool:
         """Whether there is a valid result with all that was asked for; InputError when it is broken."""
-        return self.directory.result() is not None and not self.directory.lacking(self.experiment.measurements)
+        return self.directory.lacking(self.experiment.measurements) == []
 
     @property
     def to_be_measured(self) -> list[str]:
         """The measurements that a run lacks which is trained and attacked; none where it is not, or is broken."""
         try:
-            has_result = self.directory.result() is not None
+            return self.directory.lacking(self.experiment.measurements) or []
         except InputError:
             return []
-        return self.directory.lacking(self.experiment.measurements) if has_result else []
 
     def measuring_too(self, other: Job) -> Job:
         """This job with the measurements of `other`, which is the same run.

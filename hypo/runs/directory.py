@@ -183,14 +183,17 @@ class RunDirectory:
             self._write(f"{folder}/examples.parquet", buffer.getbuffer())
         self._write("result.json", to_json(entered))
 
-    def lacking(self, measurements: Mapping[str, Any]) -> list[str]:
-        """The names of those of `measurements` that have not been made with these settings; all without a result.
+    def lacking(self, measurements: Mapping[str, Any]) -> list[str] | None:
+        """The names of those of `measurements` that have not been made with these settings; None without a result.
 
         Raises:
             InputError: when result.json is broken.
         """
+        result = self.result()
+        if result is None:
+            return None
         settings = {name: describe(each, identity=True) for name, each in measurements.items()}
-        return run_status.unmeasured(self.result() or {}, settings)
+        return run_status.unmeasured(result, settings)
 
     def result(self) -> dict[str, Any] | None:
         """The valid result, or None where there is none; InputError when result.json is broken."""

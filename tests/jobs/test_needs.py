@@ -12,11 +12,12 @@ import pytest
 import torch
 from composing import job as composed
 from small_jobs import Silent, done, job
-from small_models import ConvolutionBatchNorm, small_experiment
+from small_models import ConvolutionBatchNorm, Stripes, small_experiment
 from torch import Tensor, nn
 from torch.nn import functional as F
 from typed_command import typed
 
+from hypo.architectures.linf_dist_net import LinfDistNet
 from hypo.architectures.mlp import Mlp
 from hypo.architectures.saved import Saved
 from hypo.attacks.threat_models.threat_model import ThreatModel
@@ -178,3 +179,13 @@ def test_on_the_command_line(
         2,
         "error: arch.path: cannot read nowhere: No such file or directory\n",
     )
+
+
+def test_a_network_alone_that_takes_one_std_gets_it(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    arch, data = LinfDistNet((8,), input_std=0.3), Stripes().load()
+    save_file(arch.build(data.shape, len(data.classes)).state_dict(), tmp_path / "alone.safetensors")
+    path = tmp_path / "alone.safetensors"
+    model = saved(path, arch=Saved(arch, str(path))).build_model(data)
+    assert model.get_buffer("std").flatten().tolist() == pytest.approx([0.3])
