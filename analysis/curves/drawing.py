@@ -29,12 +29,19 @@ STYLE: Any = {
 COLORS = ("#0072B2", "#D55E00", "#007A5E", "#A3477F", "#000000")
 """Okabe and Ito's without the pale ones."""
 
+_HATCHES = ("", "////", "....", "xxxx", "----")
+
 # The writers' names carry version numbers, the dates are of today: neither belongs to the result.
 _NO_METADATA = {
     ".png": {"Software": None},
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     ".svg": {"Date": None, "Creator": None},
 }
+
+
+def hatch(used: int) -> str:
+    """That of a bar after `used` others: of the sixth on colours come back, but with other hatches."""
+    return _HATCHES[(used + used // len(COLORS)) % len(_HATCHES)]
 
 
 def save(figure: Figure, path: str | Path) -> None:

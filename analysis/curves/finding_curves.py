@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis.curves.curves import line_look
-from analysis.curves.drawing import COLORS, STYLE, legend_below, legend_height, plain
+from analysis.curves.drawing import STYLE, hatch, legend_below, legend_height, plain
 from analysis.reading.findings import Curve, points
 from analysis.tables.cells import Cell, blocks, differing
 
@@ -23,7 +23,6 @@ _WORD_WIDTH = 0.62
 _LETTERS = 14  # that fit in an inch
 _BESIDE = 26  # that fit along the side of a panel
 _NAMED = 20  # words that have room for their names; of more, some have their number
-_HATCHES = ("", "////", "....", "xxxx", "----")
 
 
 @dataclass(frozen=True)
@@ -170,13 +169,12 @@ def _bars(axes: Axes, panel: Panel, words: Sequence[str], looks: Mapping[str, di
     names = list(looks)
     for place, (name, over) in enumerate(panel.cells.items()):
         at = [words.index(str(each.at)) + (place - (len(panel.cells) - 1) / 2) * width for each in over]
-        index = names.index(name)
-        hatch = _HATCHES[(index + index // len(COLORS)) % len(_HATCHES)] if len(words) <= _NAMED else ""
+        hatched = hatch(names.index(name)) if len(words) <= _NAMED else ""
         reach = [
             [max(0.0, each.mean - each.low) for each in over],
             [max(0.0, each.high - each.mean) for each in over],
         ]
-        style: dict[str, Any] = {"hatch": hatch, "edgecolor": "white", "linewidth": 0}
+        style: dict[str, Any] = {"hatch": hatched, "edgecolor": "white", "linewidth": 0}
         means = [each.mean for each in over]
         handles[name] = axes.bar(at, means, width, color=looks[name]["color"], **style)
         axes.errorbar(at, means, reach, fmt="none", ecolor="#222222", elinewidth=0.6)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from analysis.curves.drawing import COLORS, STYLE, legend_below, plain
+from analysis.curves.drawing import COLORS, STYLE, hatch, legend_below, plain
 from analysis.reading.findings import Findings
 from analysis.tables.cells import blocks
 from hypo.settings.errors import InputError
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 HYPOCRITICAL, TARGETED = "hypocritical", "targeted"
 """The attacks; the first has a row of its own, "y", however the classes are called."""
 
-_HATCHES = ("", "////", "....", "xxxx", "----")
 _PANEL_HEIGHT = 2.2  # inches
 _CLASS_WIDTH = 0.62
 _NAMED = 20  # classes that have room for their names; of more, some have their number
@@ -159,9 +158,8 @@ def draw(axes: Axes, rows: pandas.DataFrame, looks: dict[str, Any]) -> None:
         already, moved, std = (
             numpy.concatenate([hidden[part], by_class[part]]) for part in ("already", "moved", "reached_std")
         )
-        # Of the sixth cell on colours come back, but with other hatches.
-        color, hatch = COLORS[index % len(COLORS)], _HATCHES[(index + index // len(COLORS)) % len(_HATCHES)]
-        hatches = [hatch] * len(hidden) + [hatch if len(names) <= _NAMED else ""] * len(names)
+        color, hatched = COLORS[index % len(COLORS)], hatch(index)
+        hatches = [hatched] * len(hidden) + [hatched if len(names) <= _NAMED else ""] * len(names)
         style: dict[str, Any] = {"color": color, "hatch": hatches, "edgecolor": "white", "linewidth": 0}
         axes.bar(at, already, widths, alpha=0.35, **style)
         looks[label] = axes.bar(at, moved, widths, bottom=already, **style)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import fake_findings
 import fake_runs
 import pytest
 import tracked_runs
@@ -56,3 +57,12 @@ def started() -> Iterator[webdriver.Chrome]:
     browser = webdriver.Chrome(options=options, service=Service(DRIVER))
     yield browser
     browser.quit()
+
+
+@pytest.fixture
+def measured(outputs: Path, make_run: fake_runs.MakeRun) -> Path:
+    """Two λ: of one both seeds were measured, of the other the first."""
+    for lambda_, seed, count in ((1, 0, 30), (1, 1, 60), (5, 0, 90)):
+        fake_findings.add_wrinkles(make_run(outputs, lambda_=lambda_, seed=seed), count=count)
+    make_run(outputs, lambda_=5, seed=1)
+    return outputs
