@@ -13,16 +13,10 @@ from typing import Any
 
 import pytest
 import torch
+from digits_jobs import job
 from forked import Forked
-from small_jobs import THRM
-from small_jobs import job as small_job
-from small_models import small_experiment, small_recipe
 
-from hypo.architectures.mlp import Mlp
-from hypo.attacks.searches.projected_gradient import ProjectedGradient
-from hypo.datasets.digits import Digits
 from hypo.jobs.job import Job
-from hypo.measurements.evaluation import Evaluation
 from hypo.runs.lock import Claim, Lock, holder
 from hypo.runs.outcome import STOPPED, Outcome
 
@@ -70,22 +64,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
             return process
 
         yield worker
-
-
-def job(folder: Path, epochs: int = 1, seed: int = 0) -> Job:
-    """A run on the digits, which another process can load, planned but not created."""
-    planned = small_job(
-        folder / "other",
-        small_experiment(
-            THRM,
-            dataset=Digits(),
-            arch=Mlp(hidden=(8,)),
-            recipe=small_recipe(epochs=epochs, train_limit=60),
-            evaluation=Evaluation(ProjectedGradient(steps=2), test_limit=50),
-            seed=seed,
-        ),
-    )
-    return Job(planned.experiment, planned.config, planned.command, folder / "runs", planned.tracking)
 
 
 def task(of: Job, **more: Any) -> dict[str, Any]:
