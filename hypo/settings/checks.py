@@ -11,9 +11,17 @@ from typing import Any
 from hypo.settings.errors import InputError
 
 
-def number(key: str, value: Any, *, at_least: float | None = None, above: float | None = None) -> float:
+def number(
+    key: str,
+    value: Any,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+) -> float:
     """`value` as a float: a number, or text such as "0.5", "1e-3" or the fraction "8/255"."""
     bound = f" >= {at_least:g}" if at_least is not None else f" > {above:g}" if above is not None else ""
+    bound += "" if at_most is None else f" and <= {at_most:g}" if bound else f" <= {at_most:g}"
     refusal = InputError(f'{key}: takes a number{bound} (or a fraction such as "8/255"), got {shown(value)}')
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise refusal
@@ -22,7 +30,7 @@ def number(key: str, value: Any, *, at_least: float | None = None, above: float 
     except (ValueError, ZeroDivisionError, OverflowError):
         raise refusal from None
     too_small = (at_least is not None and parsed < at_least) or (above is not None and parsed <= above)
-    if not math.isfinite(parsed) or too_small:
+    if not math.isfinite(parsed) or too_small or (at_most is not None and parsed > at_most):
         raise refusal
     return parsed
 

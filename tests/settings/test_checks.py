@@ -53,6 +53,20 @@ def test_what_is_no_number_is_refused_in_one_line(value: Any) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ({"at_least": 0, "at_most": 1}, ">= 0 and <= 1"),
+        ({"above": 0, "at_most": 1}, "> 0 and <= 1"),
+        ({"at_most": 1}, "<= 1"),
+    ],
+)
+def test_a_number_may_be_bounded_from_above(bounds: dict[str, float], said: str) -> None:
+    assert checks.number("rate", "1", **bounds) == 1
+    with pytest.raises(InputError, match=rf"^rate: takes a number {said} .*got 1\.5"):
+        checks.number("rate", 1.5, **bounds)
+
+
 def test_bounds_of_numbers() -> None:
     assert checks.number("lambda", 0, at_least=0) == 0
     for bound, value in [({"at_least": 0}, -1e-9), ({"above": 0}, 0), ({"above": 0}, "0/5"), ({"above": 0}, "-1")]:
