@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import Dataset, ImageData
 from hypo.defenses.defense import Defense
 from hypo.defenses.none import NoDefense
+from hypo.defenses.standard import Standard
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.finding import Core, Finding
 from hypo.measurements.measurement import Measurement, Subject
@@ -25,6 +27,7 @@ from hypo.runs.directory import RunDirectory
 from hypo.runs.loading import load_flags, load_model
 from hypo.runs.trained_once import trained_once
 from hypo.settings import checks
+from hypo.settings.components import build
 from hypo.settings.device import few_threads, named, resolve
 from hypo.settings.errors import InputError
 from hypo.settings.identity import GROUPS, run_id, training_id, trains
@@ -32,6 +35,7 @@ from hypo.settings.randomness import derive
 from hypo.training.loop import train
 from hypo.training.recipe import Recipe
 from hypo.training_data.elsewhere import Elsewhere
+from hypo.training_data.quality import Quality
 from hypo.training_data.training_data import TrainingData
 
 
@@ -103,6 +107,36 @@ class Experiment:
         if everything:
             everything.pop(run_id(self), None)  # what a measurement finds out about the run's own model
         return tuple(everything.values())
+
+    def but(self, **changes: Any) -> Experiment:
+        """This experiment with other components, and what follows from them.
+
+        A loaded arch was trained elsewhere, what is not trained has no defense, and what is trained after all has
+        the standard one where it is given none.
+        """
+        components = {group: getattr(self, group) for group in GROUPS} | changes
+        if hasattr(components["arch"], "load"):
+            components["training_data"] = Elsewhere()
+        elif isinstance(components["training_data"], Elsewhere):
+            components["training_data"] = Quality()
+        if not getattr(components["training_data"], "trains", True):
+            components["defense"] = NoDefense()
+        elif isinstance(components["defense"], NoDefense):
+            components["defense"] = Standard()
+        return replace(self, **components)
+
+    def recorded(self, path: Path) -> Experiment:
+        """The experiment of the run directory `path`, measured and computed like this one.
+
+        Raises:
+            InputError: when it cannot be read, or its data or the code changed.
+        """
+        config = RunDirectory(path).config()
+        components = {group: build(config[group], group) for group in GROUPS}
+        found = Experiment(**components, measurements=self.measurements, seed=config["seed"], device=self.device)
+        if run_id(found) != config["run_id"]:
+            raise InputError(f"{path}: its data or the code changed, its run id is now {run_id(found)}")
+        return found
 
     def check(self, here: bool = True) -> None:
         """Refuse, with InputError, whatever would fail later: the device, the data, the architecture.

@@ -141,7 +141,9 @@ class Job:
                     changed.append(f"{group}={name}")
                 config[group] = {"name": name, **described}
                 changed += [f"{key}={value}" for key, value in sorted(settings.items())]
-        for key, value in (("lambda", lambda_), ("seed", experiment.seed)):
+        same_ball = experiment.threat_model == self.experiment.threat_model
+        epsilon = config["epsilon"] if same_ball else experiment.threat_model.epsilon
+        for key, value in (("lambda", lambda_), ("epsilon", epsilon), ("seed", experiment.seed)):
             if value != config[key]:
                 config[key] = value
                 changed += [] if value is None else [f"{key}={value}"]

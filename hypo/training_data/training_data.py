@@ -18,8 +18,8 @@ class TrainingData(Protocol):
     `trains = False` that there is no training, so that defense and recipe do not matter.
 
     Like any component it may have a method `prerequisites(experiment) -> Sequence[Experiment]`, the experiments
-    that are to be done first because their models are needed here; `dataclasses.replace` makes them of the one
-    that is trained on this.
+    that are to be done first because their models are needed here; `OtherRun.of` makes them of the one that is
+    trained on this.
     """
 
     def prepare(
