@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from analysis.paper.kinds import refuse_mixtures, refuse_twins
 from analysis.paper.placement import OF_ANY_ATTACK, Placement, Run, is_rehearsal, place, published_name
-from analysis.paper.published import SEEDS, Figure, PublishedRow
+from analysis.paper.published import Figure, PublishedRow
 from analysis.paper.published_attacks import difference, is_of_the_attack
 from analysis.paper.published_recipes import Deviations, deviations, settings_that_matter
 from analysis.tables.cells import Estimate
@@ -17,25 +17,23 @@ from analysis.tables.cells import Estimate
 if TYPE_CHECKING:
     import pandas
 
-_ROUNDING = 0.005
-"""Published figures have two decimals."""
-
 
 @dataclass(frozen=True)
 class Pair:
     """One cell.
 
     Attributes:
+        published: None where the paper has a figure that is not in the text.
         ours: None where no run of ours is done.
     """
 
-    published: Figure
+    published: Figure | None
     ours: Estimate | None
 
     @property
     def difference(self) -> float:
-        """Ours minus theirs, in points; NaN without ours."""
-        return self.ours.mean - self.published.mean if self.ours else math.nan
+        """Ours minus theirs, in points; NaN without one of them."""
+        return self.ours.mean - self.published.mean if self.ours and self.published else math.nan
 
     @property
     def mark(self) -> str:
@@ -46,14 +44,14 @@ class Pair:
         """
         from scipy import stats
 
-        if self.ours is None:
+        if self.ours is None or self.published is None:
             return ""
         if self.published.std is None or math.isnan(self.ours.std):
             return "?"
-        ours, theirs = self.ours.std**2 / self.ours.n, self.published.std**2 / SEEDS
-        allowed = _ROUNDING
+        ours, theirs = self.ours.std**2 / self.ours.n, self.published.std**2 / self.published.n
+        allowed = 0.5 * 10**-self.published.decimals  # of rounding
         if ours + theirs > 0:
-            freedom = (ours + theirs) ** 2 / (ours**2 / (self.ours.n - 1) + theirs**2 / (SEEDS - 1))
+            freedom = (ours + theirs) ** 2 / (ours**2 / (self.ours.n - 1) + theirs**2 / (self.published.n - 1))
             allowed += float(stats.t.ppf(0.975, freedom)) * math.sqrt(ours + theirs)
         return "*" if abs(self.difference) > allowed else ""
 
@@ -145,15 +143,16 @@ def _row(placement: Placement, published: PublishedRow, fitting: Sequence[Run]) 
             refuse_twins(f"{where}, {attack}", column)
     pairs = {key: Pair(figure, _ours(columns[key[0]], key[1])) for key, figure in published.figures.items()}
     compared = counted and not placement.rehearsal
-    return ComparedRow(published.setting, pairs, _deviations(counted) if compared else Deviations())
+    found = _deviations(counted, published.source) if compared else Deviations()
+    return ComparedRow(published.setting, pairs, found)
 
 
-def _deviations(runs: Sequence[Run]) -> Deviations:
+def _deviations(runs: Sequence[Run], source: str) -> Deviations:
     """Those of runs that differ in seeds and attacks alone, by what any of them has recorded."""
     recorded = dict(runs[0])
     for run in runs:
         recorded |= settings_that_matter(run)
-    return deviations(recorded)
+    return deviations(recorded, source)
 
 
 def _other_attacks(placement: Placement) -> dict[str, int]:

@@ -21,7 +21,8 @@ _REHEARSAL = (
     "A rehearsal on other data: digits and small networks stand for the table's, and their numbers are not "
     "comparable with the published ones."
 )
-_REHEARSED = "Each cell: ours; published. Percent, mean ± std over seeds."
+_UNCOMPARED = "Each cell: ours; published. Percent, mean ± std over seeds."
+_LOST = "—: a number that the text which the published ones were copied from does not have."
 _COMPARED = (
     "Each cell: ours; published; difference. Percent and points, mean ± std over seeds. * marks a difference that "
     "the seeds do not explain (Welch's test, 5 %), ? one that cannot be judged because a standard deviation is "
@@ -31,7 +32,10 @@ _COMPARED = (
 
 def notes(comparison: Comparison) -> list[str]:
     """How to read the cells, what they are of, and what is not in them."""
-    lines = [_REHEARSAL, _REHEARSED] if comparison.rehearsal else [_COMPARED]
+    published = [pair.published for row in comparison.rows for pair in row.pairs.values()]
+    compared = any(published) and not comparison.rehearsal
+    lines = [_REHEARSAL] if comparison.rehearsal else []
+    lines += [_COMPARED if compared else _UNCOMPARED] + ([] if all(published) else [_LOST])
     lines += [*spreads(comparison.published_name), *_recipe_notes(comparison)]
     if not any(row.done for row in comparison.rows):
         lines.append(f"No run here is one of {comparison.name}; +sweeps={comparison.name} runs them.")
@@ -94,8 +98,8 @@ def records(comparison: Comparison) -> list[Record]:
             "mean": number(pair.ours.mean) if pair.ours else None,
             "std": number(pair.ours.std) if pair.ours else None,
             "n": pair.ours.n if pair.ours else 0,
-            "published_mean": pair.published.mean,
-            "published_std": pair.published.std,
+            "published_mean": pair.published.mean if pair.published else None,
+            "published_std": pair.published.std if pair.published else None,
             "difference": None if comparison.rehearsal else number(pair.difference),
             "mark": "" if comparison.rehearsal else pair.mark,
             "recipe": "" if comparison.rehearsal or not row.done else _recipe(row),
@@ -156,6 +160,8 @@ def _cells(comparison: Comparison, row: ComparedRow) -> list[str]:
 def _shown(pair: Pair, comparison: Comparison) -> str:
     ours = _number(pair.ours.mean, pair.ours.std) if pair.ours else "not run"
     published = pair.published
+    if published is None:
+        return f"{ours}; —"
     theirs = _number(published.mean, math.nan if published.std is None else published.std, published.decimals)
     if comparison.rehearsal:
         return f"{ours}; {theirs}"

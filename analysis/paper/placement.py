@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.paper.published import PublishedRow, table
+from analysis.paper.published import PublishedRow, source_of, table
 from analysis.paper.published_attacks import attack_of
 from analysis.reading.setting_values import is_recorded
 
@@ -16,12 +16,6 @@ _REHEARSAL = "smoke/"
 
 OF_ANY_ATTACK = ("clean", "certified")
 """Columns of clean accuracies and certified bounds, which no attack changes."""
-
-_DATASETS = ("cifar10", "svhn", "cifar100", "tinyimagenet")
-"""Their order in every table and figure."""
-
-_EVALUATIONS = {"pgd20": "pgd-20", "pgd100": "pgd-100", "fgsm": "fgsm", "cw100": "cw-100"}
-"""What an option of a small sweep stands for; its attack itself may have fewer steps."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,9 @@ class Placement:
 
     def attack(self, run: Run) -> str:
         """What the table calls the attack of `run`, "" where it has no such attack."""
-        return _EVALUATIONS.get(run["evaluation"], "") if self.rehearsal else attack_of(run)
+        if not self.rehearsal:
+            return attack_of(run)
+        return source_of(published_name(self.name)).attacks.get(run["evaluation"], "")
 
     def in_column(self, run: Run, attack: str) -> bool:
         """Whether a row's `run` belongs in the columns of `attack`."""
@@ -69,7 +65,8 @@ def place(name: str, runs: Sequence[Run]) -> Placement:
     small = [run for run in runs if any(row.is_rehearsed_by(run) for row in rows)]
     scales = sorted({_scale(run) for run in small})
     there = {row.setting["dataset"] for row in rows}
-    datasets = [dataset for dataset in _DATASETS if dataset in there]
+    in_order = source_of(published_name(name)).datasets.values()
+    datasets = [dataset for dataset in in_order if dataset in there]
     stands_for = dict(zip(scales, datasets, strict=False))
 
     def rehearses(row: PublishedRow, run: Run) -> bool:

@@ -4,66 +4,55 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from analysis.paper.sources.ilyas2019 import ILYAS2019
+from analysis.paper.sources.lecture import LECTURE
+from analysis.paper.sources.source import Setting, Source
+from analysis.paper.sources.tao2020 import TAO2020
+from analysis.paper.sources.tao2022 import TAO2022
 from hypo.settings import checks
 from hypo.settings.errors import InputError
 
-_FILE = Path(__file__).parent / "reference" / "tao2022.csv"
-
-SEEDS = 5
-"""How many runs a published std is over."""
-
-TOY = "tao2022/table15"
-"""Computed exactly: no run can be compared with it."""
-
-_OWN = (*(f"table{number}" for number in (1, 2, 3, *range(5, 15), 16)), "figure2")
-"""What has numbers of its own that runs can be compared with; those of Figure 2 stand in the text."""
-
-_REPEATED: Mapping[str, tuple[str, ...]] = {
-    "figure3": ("table8", "table9"),
-    "figure4": ("table10", "table11", "table12"),
-    "figure5": ("table8", "table9"),
-    "figure6": ("table13",),
-    "figure7": ("table10", "table11", "table12"),
+SOURCES: Mapping[str, Source] = {
+    "tao2022": TAO2022,
+    "tao2020": TAO2020,
+    "ilyas2019": ILYAS2019,
+    "lecture": LECTURE,
 }
-"""Figures whose numbers are those of tables."""
 
-_TRAINING_DATA = {"figure3": "quality", "figure5": "poisoning"}
-"""Figures that have only the rows of one kind of training data."""
-
-DATASETS = {"cifar10": "cifar10", "svhn": "svhn", "cifar100": "cifar100", "tiny_imagenet": "tinyimagenet"}
-"""The options of the published data sets, in the order of the paper's panels, by what the file calls them."""
-
-_ARCHS: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "mlp": ("mlp_tao2022", {}),
-    "vgg16": ("vgg16", {"arch.width": "64"}),
-    "resnet18": ("resnet18", {"arch.width": "64"}),
-    "wrn28_10": ("wide_resnet", {"arch.depth": "28", "arch.width": "10"}),
-    "linf_dist_net": ("linf_dist_net", {"arch.hidden": "[5120, 5120, 5120, 5120, 5120]"}),
-}
-"""The option of each published architecture, and the settings that make it the published one."""
+_REFERENCE = Path(__file__).parent / "reference"
+_TRIAL = " trial "  # of a table that has its trials one by one
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A published mean with the decimals that are printed of it, and its std where there is one; percent."""
+    """A published mean with the decimals that are printed of it, and its std where there is one; percent.
+
+    `n` is how many runs they are over.
+    """
 
     mean: float
     std: float | None
     decimals: int = 2
+    n: int = 5
 
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One row of a table: the experiment by the columns of the file, and its figures by attack and metric."""
+    """One row of a table: the experiment by the columns of the file, and its figures by attack and metric.
 
-    setting: Mapping[str, str]
-    figures: dict[tuple[str, str], Figure] = field(default_factory=dict)
+    A figure is None where the table has one that is not in the text.
+    """
+
+    source: str
+    setting: Setting
+    figures: dict[tuple[str, str], Figure | None] = field(default_factory=dict)
 
     @property
     def place(self) -> tuple[str, ...]:
@@ -77,8 +66,9 @@ class PublishedRow:
         R_nat = 1 − D, R_adv = 1 − A and R_hyp = F are definitions, R_hyp⁻ = (F − D) / (1 − D) is Theorem 4.4. What
         the table has itself stays as it is there.
         """
-        metrics = [metric for _, metric in self.figures]
-        found = {metric: figure.mean for (_, metric), figure in self.figures.items() if metrics.count(metric) == 1}
+        there = {key: figure.mean for key, figure in self.figures.items() if figure}
+        metrics = [metric for _, metric in there]
+        found = {metric: mean for (_, metric), mean in there.items() if metrics.count(metric) == 1}
         D, A, F = (found.get(metric, math.nan) for metric in ("D", "A", "F"))
         hidden = 100 * (F - D) / (100 - D) if D < 100 else math.nan
         derived = {"R_nat": 100 - D, "R_adv": 100 - A, "R_hyp": F, "R_hyp_minus": hidden}
@@ -86,11 +76,11 @@ class PublishedRow:
 
     def matches(self, run: Mapping[str, Any]) -> bool:
         """Whether `run` (a row of `collect`) is this experiment, whatever its evaluation and its recipe."""
-        setting = self.setting
-        arch, size = _ARCHS[setting["arch"]]
+        source, setting = SOURCES[self.source], self.setting
+        arch, size = source.archs.get(setting["arch"], (run["arch"], {}))
         return (
             self.has_method(run)
-            and DATASETS.get(run["dataset"]) == setting["dataset"]
+            and source.datasets.get(run["dataset"]) == setting["dataset"]
             and run["arch"] == arch
             and all(str(run.get(key)) == value for key, value in size.items())
             and _is(run["epsilon_value"], setting["eps"])
@@ -98,7 +88,7 @@ class PublishedRow:
 
     def is_rehearsed_by(self, run: Mapping[str, Any]) -> bool:
         """Whether a run on the digits is this experiment in small, whatever data set they stand for."""
-        arch, _ = _ARCHS[self.setting["arch"]]
+        arch, _ = SOURCES[self.source].archs[self.setting["arch"]]
         return run["dataset"] == "digits" and run["arch"] in (arch, self.setting["arch"]) and self.has_method(run)
 
     def has_method(self, run: Mapping[str, Any]) -> bool:
@@ -113,24 +103,34 @@ def _is(value: float, published: str) -> bool:
     return not published or abs(value - checks.number("", published)) < 1e-9
 
 
+def source_of(name: str) -> Source:
+    """The source of a table or figure that there is."""
+    return SOURCES[name.partition("/")[0]]
+
+
 def names() -> list[str]:
-    """What has numbers of its own: the published tables, in their order, and Figure 2."""
-    return [f"tao2022/{name}" for name in _OWN]
+    """What has numbers of its own, source by source: tables, and figures that a text says some of."""
+    own = [f"{name}/{table}" for name, source in SOURCES.items() for table in source.own]
+    return [name for name in own if any(any(row.figures.values()) for row in table(name))]
 
 
 def tables_of(name: str) -> tuple[str, ...]:
-    """The tables that have the numbers of `name`: table10, table11 and table12 of tao2022/figure4.
+    """The tables that `name` is made of: table10, table11 and table12 of tao2022/figure4.
 
     Raises:
-        InputError: when there are no published numbers of that name, or none that runs could be compared with.
+        InputError: when there is no such name, or none that runs could be compared with.
     """
-    if name == TOY:
-        raise InputError(f"--paper: {name} is a toy problem whose risks are computed exactly, no run is one of it")
-    known: dict[str, tuple[str, ...]] = {f"tao2022/{own}": (own,) for own in _OWN}
-    known |= {f"tao2022/{figure}": tables for figure, tables in _REPEATED.items()}
-    if name not in known:
-        raise InputError(f"--paper: takes one of {', '.join(known)}, got {name!r}")
-    return known[name]
+    of, _, wanted = name.partition("/")
+    if of not in SOURCES:
+        raise InputError(f"--paper: takes one of {', '.join(f'{each}/TABLE' for each in SOURCES)}, got {name!r}")
+    source = SOURCES[of]
+    if wanted in source.toys:
+        exact = f"{name} is a toy problem whose risks are computed exactly, no run is one of it"
+        raise InputError(f"--paper: {exact}; python -m analysis toy {source.toys[wanted]} shows it")
+    known = {**{own: (own,) for own in source.own}, **source.same}
+    if wanted not in known:
+        raise InputError(f"--paper: takes one of {', '.join(f'{of}/{each}' for each in known)}, got {name!r}")
+    return known[wanted]
 
 
 def table(name: str) -> list[PublishedRow]:
@@ -139,17 +139,52 @@ def table(name: str) -> list[PublishedRow]:
     Raises:
         InputError: as `tables_of`.
     """
-    tables, only = tables_of(name), _TRAINING_DATA.get(name.removeprefix("tao2022/"))
-    rows: dict[tuple[str, ...], PublishedRow] = {}
-    keys = ("dataset", "arch", "norm", "eps", "data", "defense", "lambda")
-    for line in _lines():
-        number = line["table"]
-        if (number in tables or f"table{number}" in tables) and only in (None, line["data"]):
-            row = rows.setdefault(tuple(line[key] for key in keys), PublishedRow({key: line[key] for key in keys}))
-            std = float(line["std"]) if line["std"] else None
-            decimals = len(line["mean"].partition(".")[2])
-            row.figures[line["attack"], line["metric"]] = Figure(float(line["mean"]), std, decimals)
+    of, _, wanted = name.partition("/")
+    only = SOURCES[of].training_data.get(wanted) if of in SOURCES else None
+    rows = {
+        tuple(row.setting.values()): row
+        for one in tables_of(name)
+        for row in rows_of(f"{of}/{one}")
+        if only in (None, row.setting["data"])
+    }
     return list(rows.values())
+
+
+def rows_of(name: str) -> list[PublishedRow]:
+    """The rows of what is made of no other: by its layout where it has one, else as the file has them."""
+    of, _, one = name.partition("/")
+    layout, seeds = SOURCES[of].layouts.get(one), SOURCES[of].seeds
+    rows: dict[tuple[str, ...], PublishedRow] = {}
+    if layout:
+        for setting in layout.rows:
+            rows[tuple(setting.values())] = PublishedRow(of, setting, dict.fromkeys(layout.columns))
+    for line, values in _lines(of, one):
+        setting = {key: line[key] for key in ("dataset", "arch", "norm", "eps", "data", "defense", "lambda")}
+        figure = _figure(values, line["std"], seeds)
+        if layout:
+            for row in rows.values():
+                row.figures.update(dict.fromkeys(_of_line(row, setting, line), figure))
+        else:
+            row = rows.setdefault(tuple(setting.values()), PublishedRow(of, setting))
+            row.figures[line["attack"], line["metric"]] = figure
+    return list(rows.values())
+
+
+def _of_line(row: PublishedRow, setting: Setting, line: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The columns of `row` that a line is of; what it leaves open is so in any row, and "pgd" with any steps."""
+    if all(text in ("", row.setting[key]) for key, text in setting.items()):
+        for attack, metric in row.figures:
+            if metric == line["metric"] and line["attack"] in (attack, attack.partition("-")[0]):
+                yield attack, metric
+
+
+def _figure(values: Sequence[str], std: str, seeds: int) -> Figure:
+    """One mean as it is printed, or that of trials that are printed one by one."""
+    decimals = len(values[0].partition(".")[2])
+    if len(values) == 1:
+        return Figure(float(values[0]), float(std) if std else None, decimals, seeds)
+    trials = list(map(float, values))
+    return Figure(statistics.mean(trials), statistics.stdev(trials), decimals, len(trials))
 
 
 def curves(name: str, x: str = "R_nat", y: str = "R_hyp_minus") -> dict[str, list[tuple[float, float]]]:
@@ -176,8 +211,19 @@ def curves(name: str, x: str = "R_nat", y: str = "R_hyp_minus") -> dict[str, lis
     return found
 
 
+def _lines(of: str, one: str) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """The lines of a table, with the means of all trials of each."""
+    found: dict[tuple[str, ...], tuple[dict[str, str], list[str]]] = {}
+    for line in _file(of):
+        number, _, _ = line["table"].partition(_TRIAL)
+        if one in (number, f"table{number}"):
+            key = tuple(text for column, text in line.items() if column not in ("table", "mean", "std"))
+            found.setdefault(key, (line, []))[1].append(line["mean"])
+    return iter(found.values())
+
+
 @cache
-def _lines() -> list[dict[str, str]]:
-    """The file, read once."""
-    with _FILE.open(encoding="utf-8", newline="") as file:
+def _file(of: str) -> list[dict[str, str]]:
+    """The file of a source, read once."""
+    with (_REFERENCE / f"{of}.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

@@ -19,8 +19,16 @@ _ATTACKS: Mapping[str, Mapping[str, Any]] = {
     "pgd-100": {**_PGD, "evaluation.attack.steps": 100},
     "cw-100": {**_PGD, "evaluation.attack.steps": 100, "evaluation.objective": "margin"},
     "fgsm": {**_PGD, "evaluation.attack.steps": 1, "evaluation.attack.relative_step": 1},
+    "pgd-50x20": {
+        **_PGD,
+        "evaluation.attack.steps": 50,
+        "evaluation.attack.relative_step": 0.1,
+        "evaluation.attack.restarts": 20,
+    },
+    "pgd-50": {**_PGD, "evaluation.attack.steps": 50, "evaluation.attack.relative_step": 1 / 8},
 }
-"""Appendix A.2 and Table 14; the step of C&W-100 is in the code alone."""
+"""Tao et al. (2022), Appendix A.2 and Table 14, the step of C&W-100 being in the code alone; and the two of Tao et
+al. (2020), Appendix A.2, the latter on ImageNet."""
 
 _CONVENTIONS = (("uniform", "any_iterate"), ("authors_code", "last_iterate"))
 """Starts and scoring: the paper says random and is silent on scoring; the second is its code's."""

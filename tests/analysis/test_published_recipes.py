@@ -52,7 +52,7 @@ def test_every_cell_of_every_sweep_is_of_a_published_recipe(name: str, code: boo
             continue  # its text has figures of two models, and it draws five
         assert is_of(name, job.config), job.directory_name
         assert attack_of(run) in attacks(name)
-        assert deviations(run).texts == ()
+        assert deviations(run, "tao2022").texts == ()
 
 
 def leaves(job: Job) -> Iterator[tuple[str, ...]]:
@@ -107,7 +107,7 @@ def test_whatever_can_change_the_result_is_said_when_it_is_changed(name: str, co
             key = ".".join(path)
             run = setting_columns(changed(job.config, path))
             in_a_row = any(row.matches(run) for row in rows(name))
-            told = [] if not in_a_row else [*deviations(run).texts, difference(run, attacks(name))]
+            told = [] if not in_a_row else [*deviations(run, "tao2022").texts, difference(run, attacks(name))]
             assert not in_a_row or any(f"{key} = " in text for text in told), (job.directory_name, key)
 
 
@@ -120,7 +120,7 @@ def test_a_run_with_a_further_search_is_of_no_published_attack() -> None:
     assert run["settings"] != plain["settings"]
     assert (attack_of(run), attack_of(plain)) == ("", "pgd-20")
     assert 'evaluation.then = ["random"], ' in difference(run, ["pgd-20"])
-    assert deviations(run) == deviations(plain) == Deviations()
+    assert deviations(run, "tao2022") == deviations(plain, "tao2022") == Deviations()
     del config["evaluation"]["then"]
     assert setting_columns(config) == plain  # of a run from before there was such a setting
 
@@ -129,17 +129,17 @@ def test_what_an_older_run_did_not_record_is_not_known_to_differ() -> None:
     for job in cells("tao2022/table13", False):
         run = setting_columns(job.config)
         for key in [key for key in run if "." in key]:
-            assert deviations({**run, key: float("nan")}) == Deviations()
+            assert deviations({**run, key: float("nan")}, "tao2022") == Deviations()
 
 
 def test_the_recipe_of_the_code_is_told_from_the_paper_s() -> None:
     for code in (False, True):
         for job in cells("tao2022/table8", code):
-            found = deviations(setting_columns(job.config))
+            found = deviations(setting_columns(job.config), "tao2022")
             assert (found.texts, found.of_code) == ((), code)
     (job,) = [job for job in cells("tao2022/table10", True) if job.label.startswith("trades-lambda10-")]
     run = {**setting_columns(job.config), "recipe.learning_rate": 0.1}
-    assert deviations(run) == Deviations(("recipe.learning_rate = 0.1 (published 0.05)",), of_code=True)
+    assert deviations(run, "tao2022") == Deviations(("recipe.learning_rate = 0.1 (published 0.05)",), of_code=True)
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,10 @@ def test_the_recipe_of_the_code_is_told_from_the_paper_s() -> None:
 )
 def test_both_values_are_said(key: str, value: Any, said: str) -> None:
     (job,) = [job for job in cells("tao2022/table10", False) if job.label.startswith("thrm-lambda5-")]
-    assert deviations({**setting_columns(job.config), key: value}).texts == (said,)
+    assert deviations({**setting_columns(job.config), key: value}, "tao2022").texts == (said,)
 
 
 def test_nothing_of_a_training_that_there_is_not_is_a_deviation() -> None:
     (job,) = [job for job in cells("tao2022/table14", False) if job.config["training_data"]["name"] == "naive"][:1]
-    assert deviations({**setting_columns(job.config), "recipe.epochs": 3, "defense.radius": 5}) == Deviations()
+    run = {**setting_columns(job.config), "recipe.epochs": 3, "defense.radius": 5}
+    assert deviations(run, "tao2022") == Deviations()

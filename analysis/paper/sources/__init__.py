@@ -1,0 +1,1 @@
+"""What each source published and how its models were trained, a file a source."""

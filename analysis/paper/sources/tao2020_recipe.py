@@ -1,0 +1,82 @@
+"""The recipe of Tao et al. (2020): Appendix A.2 the models without a defense, A.3 the defended ones.
+
+On augmentation, the last batch, the first weights of LeNet and weight decay on MNIST the paper is silent, so that
+these are ours; held-out examples choose the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.paper.sources.settings import Settings, below, target, together
+
+_ALL: Settings = {
+    "_target_": "Recipe",
+    "batch": 128,
+    "last_batch": "drop",
+    "momentum": 0.9,
+    "precision": "float32",
+    "train_limit": None,
+    "hold_out": 1000,
+    "keep": "best",
+}
+_TRAINING: Mapping[str, Settings] = {
+    "mnist": {
+        **_ALL,
+        "epochs": 80,
+        "optimizer": "adam",
+        "learning_rate": 0.001,
+        "weight_decay": 0,
+        "schedule": "constant",
+        "milestones": [],
+        "crop_padding": 0,
+        "flip": False,
+    },
+    "cifar10": {
+        **_ALL,
+        "epochs": 150,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "weight_decay": 2e-4,
+        "schedule": "milestones",
+        "milestones": [90, 125],
+        "crop_padding": 4,
+        "flip": True,
+    },
+    "imagenet": {},  # nothing is trained
+}
+_ARCHS: Mapping[str, Settings] = {
+    "lenet": {},
+    "wide_resnet": {"depth": 28, "width": 10, "initialisation": "torchvision"},
+    "torchvision": {},
+}
+_WEAK = 2 / 255
+"""Up to this ε the inner attack on CIFAR-10 has 7 steps of ε/3."""
+
+
+def recipe(run: Mapping[str, Any]) -> Settings:
+    """Every single setting of the paper's recipe for the experiment of `run`."""
+    dataset, arch, defense = (run[key] for key in ("dataset", "arch", "defense"))
+    return together(
+        {
+            "dataset": {"_target_": target(dataset)},
+            "training_data": {"_target_": target(run["training_data"])},
+            "arch": {"_target_": target(arch), **_ARCHS[arch]},
+            "defense": {"_target_": target(defense), **_defense(defense, dataset, run["epsilon_value"])},
+            "threat_model": {"_target_": target(run["norm"])},
+            "recipe": _TRAINING[dataset],
+            "evaluation": {"_target_": "Evaluation", "test_limit": None},
+        }
+    )
+
+
+def _defense(defense: str, dataset: str, epsilon: float) -> Settings:
+    """Appendix A.3, "Attack procedure"."""
+    if defense == "standard":
+        return {}
+    weak = dataset == "cifar10" and epsilon <= _WEAK + 1e-9
+    steps, relative_step = (7, 1 / 3) if weak else (10, 1 / 4)
+    attack = {"_target_": "ProjectedGradient", "steps": steps, "relative_step": relative_step, "restarts": 1}
+    joint = {} if defense == "pgd_at" else {"joint_forward": False}
+    return {**below("attack", {**attack, "start": "uniform"}), **joint}
