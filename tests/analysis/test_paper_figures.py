@@ -101,7 +101,7 @@ def test_a_rehearsals_panels_stand_in_the_order_of_what_they_stand_for(outputs: 
     assert [title[-1] for title in titles if "dataset.scale" in title] == ["1", "2", "4"]
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", [name for name in FIGURES if name.startswith("tao2022/")])
 def test_the_command_saves_every_file_type_in_the_same_bytes(
     outputs: Path, make_run: MakeRun, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

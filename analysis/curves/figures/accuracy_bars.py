@@ -3,63 +3,33 @@
 from __future__ import annotations
 
 import math
-import textwrap
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from analysis.curves.drawing import COLORS, STYLE, legend_below, plain
-from analysis.curves.figures import titles
+from analysis.curves.figures import bars, titles
+from analysis.curves.figures.bars import Panel
 from analysis.paper.published import table
 from analysis.tables.cells import NORMS, Estimate, blocks, one_spelling
 from analysis.tables.lines import METRICS
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TRAINING_DATA = ("naive", "noise", "mislabeling", "poisoning", "quality")
 """The models in the paper's order."""
 
-_BARS = {"D": "", "A": "////", "F": "...."}
+_BARS = ("D", "A", "F")
 _TABLES = ("tao2022/figure2", "tao2022/table14", "tao2022/table3")
-_PANEL = (3.4, 2.3)  # inches
-_CHARACTERS = 48  # that fit across a panel at this size
-_WIDTH = 0.28
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One experiment: by training data (and what sets it apart from others of its kind) D, A and F in percent."""
-
-    heading: str
-    models: Mapping[str, Mapping[str, Estimate]]
 
 
 def figure(runs: pandas.DataFrame) -> Figure:
-    """Draw `runs` (rows of `collect`), a panel an experiment, and last a panel of what was published.
-
-    Numbers stand at the bars, so that 0 and a bar that is missing look different; error bars are one sample
-    standard deviation over seeds, where there are two or more.
-    """
-    import matplotlib
-    from matplotlib.figure import Figure
-
+    """Draw `runs` (rows of `collect`), a panel an experiment, and last a panel of what was published."""
     ours, theirs = panels(runs), published_panel()
     columns = min(2, len(ours))
-    rows = [ours[at : at + columns] for at in range(0, len(ours), columns)] + [[theirs]]
-    with matplotlib.rc_context(STYLE):
-        result = Figure(figsize=(columns * _PANEL[0], 0.5 + len(rows) * _PANEL[1]), layout="constrained")
-        places = result.subplots(len(rows), columns, squeeze=False)
-        for of_row, row in zip(places, rows, strict=True):
-            for axes, panel in zip(of_row, row, strict=False):
-                handles = _draw(axes, panel, "not printed" if panel is theirs else "no result")
-            for axes in of_row[len(row) :]:
-                axes.set_axis_off()
-        notes = ["bars: ± std over seeds", f"published: Section 3.2, Tables 3 and 14, without std{_gaps(theirs)}"]
-        legend_below(result, handles, columns * _CHARACTERS, notes)
-    return result
+    rows = [*(ours[at : at + columns] for at in range(0, len(ours), columns)), [theirs]]
+    note = f"published: Section 3.2, Tables 3 and 14, without std{_gaps(theirs)}"
+    return bars.draw(rows, {f"{name}, {METRICS[name]}": name for name in _BARS}, "accuracy (%)", [note])
 
 
 def panels(runs: pandas.DataFrame) -> list[Panel]:
@@ -120,40 +90,12 @@ def published_panel() -> Panel:
         setting = row.setting
         if setting["dataset"] == "cifar10" and setting["defense"] in ("none", "standard"):
             for (attack, metric), shown in row.figures.items():
-                if metric in _BARS and attack in ("clean", "pgd-20"):
+                if shown and metric in _BARS and attack in ("clean", "pgd-20"):
                     models[setting["data"]][metric] = Estimate(shown.mean, math.nan, 1)
-    return Panel(titles.published("cifar10"), models)
+    return Panel(titles.published("cifar10"), models, "not printed")
 
 
 def _gaps(panel: Panel) -> str:
-    lacking = {name: [metric for metric in _BARS if metric not in bars] for name, bars in panel.models.items()}
+    lacking = {name: [each for each in _BARS if each not in found] for name, found in panel.models.items()}
     said = [f"no {', '.join(metrics)} of {name}" for name, metrics in lacking.items() if metrics]
     return f": {'; '.join(said)}" if said else ""
-
-
-def _draw(axes: Axes, panel: Panel, absent: str) -> dict[str, Any]:
-    """Draw one panel, with `absent` where a model has no bar; returns what the legend shows."""
-    small: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 5}
-    handles: dict[str, Any] = {}
-    for place, (metric, hatch) in enumerate(_BARS.items()):
-        shown = [(at, bars[metric]) for at, bars in enumerate(panel.models.values()) if metric in bars]
-        x = [at + (place - 1) * _WIDTH for at, _ in shown]
-        style: dict[str, Any] = {"color": COLORS[place], "edgecolor": "white", "linewidth": 0, "hatch": hatch}
-        error: dict[str, Any] = {
-            "yerr": [each.std for _, each in shown],
-            "error_kw": {"ecolor": "#222222", "elinewidth": 0.6},
-        }
-        means = [each.mean for _, each in shown]
-        handles[f"{metric}, {METRICS[metric]}"] = axes.bar(x, means, _WIDTH, **style, **error)
-        for at, (_, each) in zip(x, shown, strict=True):
-            top = each.mean + (0 if math.isnan(each.std) else each.std)
-            axes.annotate(f"{each.mean:.1f}".removesuffix(".0"), (at, top), (0, 1), **small)
-    for at, bars in enumerate(panel.models.values()):
-        if not bars:
-            axes.annotate(absent, (at, 0), (0, 3), **small, color="#666666")
-    names = ["\n".join(map(plain, textwrap.wrap(name, 14))) for name in panel.models]
-    axes.set_xticks(range(len(names)), names, fontsize=6.5)
-    axes.set_title("\n".join(map(plain, textwrap.wrap(panel.heading, _CHARACTERS))))
-    axes.set(ylim=(0, 110), yticks=range(0, 101, 20), ylabel="accuracy (%)", xlim=(-0.6, len(names) - 0.4))
-    axes.spines[["top", "right"]].set_visible(False)
-    return handles

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _X = "R_nat"
 _COLUMNS = 3
+_LOST = "the published numbers are not in the text that those of other figures were copied from"
 
 
 def figure(runs: pandas.DataFrame, y: str, tables: Sequence[str]) -> Figure:
@@ -24,12 +25,12 @@ def figure(runs: pandas.DataFrame, y: str, tables: Sequence[str]) -> Figure:
 
     Args:
         y: the risk upwards, such as "R_hyp_minus".
-        tables: such as "tao2022/table10", of one data set each.
+        tables: such as "tao2022/table10", of one data set each; none where the numbers are lost.
     """
     ours, theirs = panels(runs, _X, y), [published_panel(name, y) for name in tables]
     rows = [row[at : at + _COLUMNS] for row in (ours, theirs) for at in range(0, len(row), _COLUMNS)]
     numbers = ", ".join(name.rpartition("table")[2] for name in tables)
-    note = f"published: Table{'s' if len(tables) > 1 else ''} {numbers}, without std"
+    note = f"published: Table{'s' if len(tables) > 1 else ''} {numbers}, without std" if tables else _LOST
     return curves.draw(rows, _X, y, notes=["; ".join([note, *_gaps(theirs)])])
 
 
