@@ -52,7 +52,8 @@ def run(config: DictConfig) -> None:
     with _refusing():
         chosen = HydraConfig.get()
         job = job_from_config(config, chosen.runtime.choices, chosen.overrides.task)
-        job.experiment.check()
+        for planned in job.in_order:
+            planned.experiment.check()
         job.create()
     sys.exit(run_one(job))
 

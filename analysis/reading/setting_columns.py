@@ -23,6 +23,8 @@ _IN_TURN = {"evaluation.then"}  # groups of components by name, which are a sett
 _IMPLIED: Mapping[str, Mapping[str, Any]] = {
     "Recipe": {"last_batch": "drop"},
     "Evaluation": {"surrogate": True, "then": {}},
+    "Lenet": {"width": 16},
+    "OtherRun": dict.fromkeys(("arch", "training_data", "defense", "threat_model", "recipe", "seed")),
     "Resnet18": {"initialisation": "torchvision"},
     "Vgg16": {"initialisation": "torchvision"},
     "WideResnet": {"initialisation": "torchvision"},

@@ -16,9 +16,9 @@ class Architecture(Protocol):
     None the mean of the data set's; `lipschitz = True` says that no logit changes by more than its normalised
     input, in ℓ∞, so that risks can be certified.
 
-    One that begins with other models has the methods `prerequisites` and `given` of a `Defense`. One that is there
-    already has a method `load(model)`, which puts the weights into `Normalised` with what `build` made; it is
-    measured and never trained.
+    One that begins with other models has the methods `prerequisites` and `given` of a `Defense`, but gets them on
+    the CPU. One that is there already has a method `load(model)`, which puts the weights into `Normalised` with
+    what `build` made; it is measured and never trained.
     """
 
     def build(self, shape: tuple[int, int, int], classes: int) -> nn.Module:

@@ -28,7 +28,7 @@ class Defense(Protocol):
 
     A class variable `uses_threat_model = False` says that the trained model is the same for every threat model.
     One that needs other models has the method `prerequisites` of `TrainingData`, and `given(models)`, the defense
-    with these trained models at hand, in their order, on the CPU.
+    with these trained models at hand, in their order, in `eval()` mode and on the device of the training.
     """
 
     def loss(

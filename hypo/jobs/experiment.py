@@ -14,7 +14,7 @@ from torch import nn
 
 from hypo.architectures.normalised import Architecture, Normalised
 from hypo.attacks.threat_models.threat_model import ThreatModel
-from hypo.datasets.images import Dataset, ImageData
+from hypo.datasets.images import Dataset, ImageData, Known
 from hypo.defenses.defense import Defense
 from hypo.defenses.none import NoDefense
 from hypo.defenses.standard import Standard
@@ -139,24 +139,25 @@ class Experiment:
         return found
 
     def check(self, here: bool = True) -> None:
-        """Refuse, with InputError, whatever would fail later: the device, the data, the architecture.
+        """Refuse, with InputError, whatever would fail later: the device, the data, the architecture, the needs.
 
         Args:
             here: whether it is to run on this machine. What is planned here and runs elsewhere is asked neither
                 for its device nor for the files of a data set that is known without them.
         """
-        known = None if here else getattr(self.dataset, "known", None)
         if here:
             resolve(self.device)
         else:
             named(self.device)
-        if known is None:
-            data = _load(self.dataset)
-            known = data.shape, len(data.classes)
+        known = _known(self.dataset, here)
         with torch.device("meta"):
             self.arch.build(*known)
         if here and hasattr(self.arch, "load"):
             self.build_model(_load(self.dataset))
+        for component, several in self.needs.items():
+            for needed in several:
+                if (other := _known(needed.dataset, here)) != known:
+                    raise InputError(f"{component}: takes models of {_told(known)}, got one of {_told(other)}")
 
     def run(self, directory: RunDirectory, observer: Observer, model_of: ModelOf) -> Core:
         """Train, or go on training, from the newest checkpoint in `directory`; then evaluate.
@@ -189,7 +190,7 @@ class Experiment:
                 model,
                 prepared.train.to(device),
                 prepared.maximum,
-                _given(self.defense, needed_by("defense")),
+                _given(self.defense, [needed.to(device) for needed in needed_by("defense")]),
                 self.threat_model,
                 self.recipe,
                 self.seed,
@@ -267,6 +268,19 @@ def _given(component: Any, models: Sequence[nn.Module]) -> Any:
 def _built(arch: Any) -> Any:
     """The architecture itself of one that is only loaded."""
     return getattr(arch, "of", arch)
+
+
+def _known(dataset: Any, here: bool) -> Known:
+    """The shape of its images and the number of its classes; `here` as in `Experiment.check`."""
+    if not here and (known := getattr(dataset, "known", None)):
+        return known
+    data = _load(dataset)
+    return data.shape, len(data.classes)
+
+
+def _told(known: Known) -> str:
+    shape, classes = known
+    return f"{'x'.join(map(str, shape))} images in {classes} classes"
 
 
 @lru_cache(maxsize=2)

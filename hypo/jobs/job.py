@@ -119,6 +119,13 @@ class Job:
         """The runs whose models this one needs: jobs like any other, labelled alike where nothing differs."""
         return tuple(self._needing(experiment) for experiment in self.experiment.prerequisites)
 
+    @property
+    def in_order(self) -> Iterator[Job]:
+        """This job after those that it needs, each of them after those that it needs itself."""
+        for needed in self.prerequisites:
+            yield from needed.in_order
+        yield self
+
     def create(self) -> None:
         """Make the run directory, with the config frozen in it."""
         self.directory.create(self.record["config"], self.command)

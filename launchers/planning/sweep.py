@@ -116,7 +116,7 @@ def compose(loader: Any, master: DictConfig, grid: Sequence[Sequence[str]], *, h
     for overrides in grid:
         try:
             job = composer.job(overrides)
-            for planned in _with_prerequisites(job):
+            for planned in job.in_order:
                 if earlier := distinct.get(planned.run_id):
                     planned = earlier.measuring_too(planned)
                 else:
@@ -129,9 +129,3 @@ def compose(loader: Any, master: DictConfig, grid: Sequence[Sequence[str]], *, h
     if len(folders) > 1:
         raise InputError(f"output_dir: a sweep has one, got {', '.join(map(str, sorted(folders)))}")
     return Sweep(tuple(distinct.values()), tuple(cells))
-
-
-def _with_prerequisites(job: Job) -> Iterator[Job]:
-    for needed in job.prerequisites:
-        yield from _with_prerequisites(needed)
-    yield job

@@ -36,6 +36,7 @@ CASES = {
     "small_cnn-odd": Case(SmallCnn(), (3, 11, 9), 448 + 4640 + 32 * 4 * 64 + 64 + 64 * 10 + 10),
     "lenet-mnist": Case(Lenet(), (1, 28, 28), 832 + 51_264 + 3136 * 1024 + 1024 + 1024 * 10 + 10),
     "lenet-oblong": Case(Lenet(), (3, 8, 12), 2432 + 51_264 + 384 * 1024 + 1024 + 1024 * 10 + 10),
+    "lenet-narrowest": Case(Lenet(1), (1, 28, 28), 52 + 204 + 196 * 64 + 64 + 64 * 10 + 10),
     "resnet18-cifar10": Case(Resnet18(), (3, 32, 32), 11_173_962),
     "resnet18-narrow": Case(Resnet18(width=8), (1, 13, 8), 88 + 2368 + 8352 + 33_088 + 131_712 + 650),
     "vgg16-narrow": Case(Vgg16(width=4), (1, 32, 37), 57_756 + 528 + 330),

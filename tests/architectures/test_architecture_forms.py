@@ -118,6 +118,7 @@ def test_shapes_that_do_not_fit(architecture, shape, message):
         (lambda: Mlp(hidden=(2.5,)), "hidden: takes a whole number >= 1, got 2.5"),
         (lambda: SmallCnn(channels=(-1,)), "channels: takes a whole number >= 1, got -1"),
         (lambda: SmallCnn(hidden=0), "hidden: takes a whole number >= 1, got 0"),
+        (lambda: Lenet(width=0), "width: takes a whole number >= 1, got 0"),
         (lambda: Resnet18(width=0), "width: takes a whole number >= 1, got 0"),
         (lambda: Vgg16(width=0), "width: takes a whole number >= 1, got 0"),
         (lambda: WideResnet(width=0), "width: takes a whole number >= 1, got 0"),

@@ -27,6 +27,7 @@ PATHS = {
 
 _NO_IDENTITY = {
     "Evaluation": {"batch"},
+    "Lenet": {"width"},  # there was one
     "ImageFolder": {"root", "cache"},
     "Mnist": {"root", "download"},
     "Cifar10": {"root", "download"},

@@ -14,6 +14,8 @@ from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.threat_models.linf import Linf
 from hypo.datasets.images import ImageData
 from hypo.defenses.defense import Defense
+from hypo.defenses.ensemble_at import AmongModels
+from hypo.defenses.fgsm_at import FgsmAt
 from hypo.defenses.pgd_at import PgdAt
 from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
@@ -34,9 +36,18 @@ RECIPES = {
     ),
 }
 
+
+def held_models() -> tuple[nn.Module, ...]:
+    """Two that ensemble adversarial training takes its examples from, beside its own."""
+    torch.manual_seed(1)
+    return tuple(ConvolutionBatchNorm().build((1, 8, 8), 4).eval() for _ in range(2))
+
+
 DEFENSES = {
     "standard": Standard(),
     "pgd_at": PgdAt(ATTACK),
+    "fgsm_at": FgsmAt(0.5),
+    "ensemble_at": AmongModels(held_models(), alpha=0.5, own=True),
     "thrm": Thrm(3.0, ATTACK),
     "trades": Trades(3.0, ATTACK),
 }
