@@ -82,20 +82,28 @@ class PublishedRow:
             self.has_method(run)
             and source.datasets.get(run["dataset"]) == setting["dataset"]
             and run["arch"] == arch
-            and all(str(run.get(key)) == value for key, value in size.items())
+            and _has(run, size)
             and _is(run["epsilon_value"], setting["eps"])
         )
 
     def is_rehearsed_by(self, run: Mapping[str, Any]) -> bool:
         """Whether a run on the digits is this experiment in small, whatever data set they stand for."""
-        arch, _ = SOURCES[self.source].archs[self.setting["arch"]]
-        return run["dataset"] == "digits" and run["arch"] in (arch, self.setting["arch"]) and self.has_method(run)
+        archs = SOURCES[self.source].archs
+        arch, size = archs[self.setting["arch"]]
+        one_of_many = [option for option, _ in archs.values()].count(arch) > 1
+        of_arch = run["arch"] in (arch, self.setting["arch"]) and (not one_of_many or _has(run, size))
+        return run["dataset"] == "digits" and of_arch and self.has_method(run)
 
     def has_method(self, run: Mapping[str, Any]) -> bool:
         """Whether `run` has this row's norm, training data, defense and λ."""
         keys = {"norm": "norm", "training_data": "data", "defense": "defense"}
         same = all(run[key] == self.setting[column] for key, column in keys.items())
         return same and _is(run["lambda_value"], self.setting["lambda"])
+
+
+def _has(run: Mapping[str, Any], size: Mapping[str, str]) -> bool:
+    """Whether `run` has the settings that make its architecture a published one."""
+    return all(str(run.get(key)) == value for key, value in size.items())
 
 
 def _is(value: float, published: str) -> bool:

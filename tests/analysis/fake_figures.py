@@ -61,7 +61,9 @@ def add_networks(outputs: Path) -> None:
                 config: dict[str, dict[str, Any]] = {**l2, "training_data": {"name": data}}
                 config["arch"] = {**config["arch"], "name": name}
                 if data == "quality" or name != "lacking":
-                    run = make_run(outputs, "standard", None, seed, epsilon=0.5, config=config, D=learnt + 0.02 * seed)
+                    run = make_run(
+                        outputs, "standard", None, seed, epsilon=0.5, config=config, D=learnt + 0.02 * seed
+                    )
                 if data == "quality":
                     add_transfer(run, "R_adv_plus_transfer", learnt + 0.4)
 

@@ -44,13 +44,17 @@ def draw(rows: Sequence[Sequence[Panel]], bars: Mapping[str, str], y: str, notes
     from matplotlib.figure import Figure
 
     columns = max(map(len, rows))
+    tops = [
+        each.mean for row in rows for panel in row for model in panel.models.values() for each in model.values()
+    ]
+    top = 110.0 if max(tops, default=100) > 50 else max(10.0, 1.3 * max(tops))
     with matplotlib.rc_context(STYLE):
         result = Figure(figsize=(columns * _PANEL[0], 0.5 + len(rows) * _PANEL[1]), layout="constrained")
         handles: dict[str, Any] = {}
         for places, row in zip(result.subplots(len(rows), columns, squeeze=False), rows, strict=True):
             for axes, panel in zip(places, row, strict=False):
                 handles |= _draw(axes, panel, bars)
-                axes.set_ylabel(y)
+                axes.set(ylabel=y, ylim=(0, top))
             for axes in places[len(row) :]:
                 axes.set_axis_off()
         legend_below(result, handles, columns * _CHARACTERS, ["bars: ± std over seeds", *notes])
@@ -86,6 +90,6 @@ def _draw(axes: Axes, panel: Panel, bars: Mapping[str, str]) -> dict[str, Any]:
     names = ["\n".join(map(plain, textwrap.wrap(name, 14))) for name in panel.models]
     axes.set_xticks(range(len(names)), names, fontsize=6.5)
     axes.set_title("\n".join(map(plain, textwrap.wrap(panel.heading, _CHARACTERS))))
-    axes.set(ylim=(0, 110), yticks=range(0, 101, 20), xlim=(-0.6, len(names) - 0.4))
+    axes.set(xlim=(-0.6, len(names) - 0.4))
     axes.spines[["top", "right"]].set_visible(False)
     return handles

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 from analysis.curves.curves import line_look
 from analysis.curves.drawing import STYLE, legend_below, plain
 from analysis.curves.figures.over_seeds import Run, estimate, experiments
+from analysis.paper.kinds import refuse_mixtures
+from analysis.paper.published_attacks import is_of_the_attack
 from analysis.reading.setting_values import written
+from analysis.tables.cells import Estimate
 
 if TYPE_CHECKING:
     import pandas
@@ -66,23 +69,25 @@ def _called(defense: str, runs: Sequence[Run]) -> str:
 
 def _draw(axes: Axes, title: str, runs: Sequence[Run]) -> dict[str, Any]:
     """A line for each of LINES; returns what stands for each in the legend."""
-    handles = {}
     widths = sorted({int(run[WIDTH]) for run in runs})
-    for used, (name, (metric, evaluation)) in enumerate(LINES.items()):
-        of_line = [run for run in runs if evaluation in ("", run["evaluation"])]
-        by_width = {}
-        for width in widths:
-            of_width = [run for run in of_line if int(run[WIDTH]) == width]
-            if metric == "D":  # each training is evaluated more than once, and what is clean is the same
-                of_width = list({run["seed"]: run for run in of_width}.values())
-            if of_width:
-                by_width[width] = estimate(
-                    f"{title}, {WIDTH} = {width}, {name}", of_width, partial(_of, metric=metric)
-                )
-        means, reach = [each.mean for each in by_width.values()], [each.std for each in by_width.values()]
-        handles[name] = axes.errorbar(list(by_width), means, reach, **line_look(used), markersize=3.5, linewidth=1)
+    lines: dict[str, dict[int, Estimate]] = {name: {} for name in LINES}
+    for width in widths:
+        of_width = [run for run in runs if int(run[WIDTH]) == width]
+        where = f"{title}, {WIDTH} = {width}"
+        refuse_mixtures(where, of_width, but=is_of_the_attack)
+        for name, (metric, evaluation) in LINES.items():
+            of_line = [run for run in of_width if evaluation in ("", run["evaluation"])]
+            if not evaluation:  # what is clean is the same under each, so that one of a seed will do
+                of_line = list({run["seed"]: run for run in of_line}.values())
+            if of_line:
+                value = partial(_of, metric=metric)
+                lines[name][width] = estimate(f"{where}, {name}", of_line, value, but=is_of_the_attack)
+    handles = {}
+    for used, (name, over) in enumerate(lines.items()):
+        means, reach = [each.mean for each in over.values()], [each.std for each in over.values()]
+        handles[name] = axes.errorbar(list(over), means, reach, **line_look(used), markersize=3.5, linewidth=1)
     axes.set_title("\n".join(map(plain, textwrap.wrap(title, _CHARACTERS))))
-    axes.set_xlabel("capacity (arch.width)")
+    axes.set_xlabel(f"capacity ({WIDTH})")
     axes.set_xscale("log", base=2)
     axes.set_xticks(widths, list(map(str, widths)))
     axes.set_ylim(-3, 103)

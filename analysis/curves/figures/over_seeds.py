@@ -22,15 +22,21 @@ def experiments(runs: pandas.DataFrame, *keys: str) -> Iterator[tuple[str, list[
         yield heading, alike.to_dict("records")
 
 
-def estimate(where: str, runs: Sequence[Run], value: Callable[[Run], float | None]) -> Estimate:
+def estimate(
+    where: str,
+    runs: Sequence[Run],
+    value: Callable[[Run], float | None],
+    but: Callable[[str], bool] = lambda key: False,
+) -> Estimate:
     """Mean and deviation of `value`, a fraction in [0, 1], None or NaN where a run has none; in percent.
 
     Raises:
-        InputError: where runs of `where` would be averaged that differ in more than their seed.
+        InputError: where runs of `where` would be averaged that differ in more than their seed, and in settings
+            that `but` is not true of.
     """
     import pandas
 
-    refuse_mixtures(where, runs)
+    refuse_mixtures(where, runs, but)
     refuse_twins(where, runs)
     percent = 100 * pandas.Series([value(run) for run in runs], dtype=float)
     return Estimate(float(percent.mean()), float(percent.std()), int(percent.count()))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _X = "R_nat"
 _COLUMNS = 3
-_LOST = "the published numbers are not in the text that those of other figures were copied from"
+_LOST = "published: numbers that are not in the text which others were copied from"
 
 
 def figure(runs: pandas.DataFrame, y: str, tables: Sequence[str]) -> Figure:

@@ -92,7 +92,7 @@ TAO2020 = Source(
     },
     seeds=3,
     archs={
-        "lenet": ("lenet", {}),
+        "lenet": ("lenet", {"arch.width": "16"}),
         "wrn28_10": ("wide_resnet", {"arch.depth": "28", "arch.width": "10"}),
         **{name: ("torchvision", {"arch.name": name}) for name in (*_VGGS, *_RESNETS)},
     },

@@ -47,7 +47,7 @@ _TRAINING: Mapping[str, Settings] = {
     "imagenet": {},  # nothing is trained
 }
 _ARCHS: Mapping[str, Settings] = {
-    "lenet": {},
+    "lenet": {"width": 16},
     "wide_resnet": {"depth": 28, "width": 10, "initialisation": "torchvision"},
     "torchvision": {},
 }
