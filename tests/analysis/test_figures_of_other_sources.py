@@ -95,7 +95,7 @@ def test_a_network_stands_where_its_two_runs_put_it(outputs: Path) -> None:
 def test_each_training_has_its_panel_over_capacity(outputs: Path) -> None:
     add_capacities(outputs)
     figure = drawn(outputs, "lecture/figure10")
-    assert [axes.get_title().partition(";")[0] for axes in figure.axes] == ["standard", "fgsm_at", "pgd_at"]
+    assert [axes.get_title().partition("\n")[0] for axes in figure.axes] == ["standard", "fgsm_at", "pgd_at"]
     for place, axes in enumerate(figure.axes):
         clean, fgsm, pgd = lines(axes)
         np.testing.assert_allclose(clean, [(width, 90 + 0.5 * width) for width in WIDTHS])

@@ -50,8 +50,9 @@ def figure(runs: pandas.DataFrame) -> Figure:
         for of_row, (heading, alike) in zip(places, rows, strict=True):
             for axes, defense in zip(of_row, DEFENSES, strict=True):
                 of_defense = [run for run in alike if run["defense"] == defense]
-                title = f"{_called(defense, of_defense)}; {heading}"
-                handles |= _draw(axes, title, of_defense)
+                called = _called(defense, of_defense)
+                handles |= _draw(axes, f"{called}, {heading}", of_defense)
+                axes.set_title("\n".join([called, *map(plain, textwrap.wrap(heading, _CHARACTERS))]))
             of_row[0].set_ylabel("accuracy (%)")
         notes = [
             "bars: ± std over seeds",
@@ -67,26 +68,25 @@ def _called(defense: str, runs: Sequence[Run]) -> str:
     return f"{defense}, α = {' or '.join(alphas)}" if defense == "fgsm_at" and alphas else defense
 
 
-def _draw(axes: Axes, title: str, runs: Sequence[Run]) -> dict[str, Any]:
+def _draw(axes: Axes, name: str, runs: Sequence[Run]) -> dict[str, Any]:
     """A line for each of LINES; returns what stands for each in the legend."""
     widths = sorted({int(run[WIDTH]) for run in runs})
-    lines: dict[str, dict[int, Estimate]] = {name: {} for name in LINES}
+    lines: dict[str, dict[int, Estimate]] = {line: {} for line in LINES}
     for width in widths:
         of_width = [run for run in runs if int(run[WIDTH]) == width]
-        where = f"{title}, {WIDTH} = {width}"
+        where = f"{name}, {WIDTH} = {width}"
         refuse_mixtures(where, of_width, but=is_of_the_attack)
-        for name, (metric, evaluation) in LINES.items():
+        for line, (metric, evaluation) in LINES.items():
             of_line = [run for run in of_width if evaluation in ("", run["evaluation"])]
             if not evaluation:  # what is clean is the same under each, so that one of a seed will do
                 of_line = list({run["seed"]: run for run in of_line}.values())
             if of_line:
                 value = partial(_of, metric=metric)
-                lines[name][width] = estimate(f"{where}, {name}", of_line, value, but=is_of_the_attack)
+                lines[line][width] = estimate(f"{where}, {line}", of_line, value, but=is_of_the_attack)
     handles = {}
-    for used, (name, over) in enumerate(lines.items()):
+    for used, (line, over) in enumerate(lines.items()):
         means, reach = [each.mean for each in over.values()], [each.std for each in over.values()]
-        handles[name] = axes.errorbar(list(over), means, reach, **line_look(used), markersize=3.5, linewidth=1)
-    axes.set_title("\n".join(map(plain, textwrap.wrap(title, _CHARACTERS))))
+        handles[line] = axes.errorbar(list(over), means, reach, **line_look(used), markersize=3.5, linewidth=1)
     axes.set_xlabel(f"capacity ({WIDTH})")
     axes.set_xscale("log", base=2)
     axes.set_xticks(widths, list(map(str, widths)))
