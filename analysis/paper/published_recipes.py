@@ -34,7 +34,7 @@ class Deviations:
 
 def settings_that_matter(run: Mapping[str, Any]) -> dict[str, Any]:
     """Every single setting of `run` (a row of `collect`) that is recorded and can change its result."""
-    untrained = ("defense.", "recipe.") if run["training_data"] == "naive" else ()
+    untrained = ("defense.", "recipe.") if run["training_data"] in ("naive", "elsewhere") else ()
     return {
         key: value
         for key, value in run.items()
