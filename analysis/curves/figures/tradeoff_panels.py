@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _X = "R_nat"
-_COLUMNS = 3
 _LOST = "published: numbers that are not in the text which others were copied from"
 
 
@@ -28,10 +27,16 @@ def figure(runs: pandas.DataFrame, y: str, tables: Sequence[str]) -> Figure:
         tables: such as "tao2022/table10", of one data set each; none where the numbers are lost.
     """
     ours, theirs = panels(runs, _X, y), [published_panel(name, y) for name in tables]
-    rows = [row[at : at + _COLUMNS] for row in (ours, theirs) for at in range(0, len(row), _COLUMNS)]
+    rows = [part for row in (ours, theirs) for part in _in_rows(row)]
     numbers = ", ".join(name.rpartition("table")[2] for name in tables)
     note = f"published: Table{'s' if len(tables) > 1 else ''} {numbers}, without std" if tables else _LOST
     return curves.draw(rows, _X, y, notes=["; ".join([note, *_gaps(theirs)])])
+
+
+def _in_rows(panels: list[Panel]) -> list[list[Panel]]:
+    """Three in a row, of four two."""
+    columns = 2 if len(panels) == 4 else 3
+    return [panels[at : at + columns] for at in range(0, len(panels), columns)]
 
 
 def published_panel(name: str, y: str) -> Panel:
