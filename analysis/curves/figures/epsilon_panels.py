@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.curves.curves import line_look
 from analysis.curves.drawing import STYLE, legend_below, plain
-from analysis.curves.figures.over_seeds import Run, estimate, experiments, points
+from analysis.curves.figures.over_seeds import Run, estimate, experiments, norm_of, points
 from analysis.tables.cells import NORMS
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _draw(axes: Axes, heading: str, runs: list[Run], finding: str) -> dict[str, 
     handles: dict[str, Any] = {}
     for used, defense in enumerate(dict.fromkeys(run["defense"] for run in measured)):
         of_defense = [run for run in measured if run["defense"] == defense]
-        norm = of_defense[0]["findings"][finding]["settings"].get("norm") or of_defense[0]["norm"]
+        norm = norm_of(of_defense[0], finding)
         epsilons = sorted({at for run in of_defense for at in points(run, finding, "A")})
         where = f"{heading}, {defense}, {finding}"
         over = [estimate(where, of_defense, partial(_accuracy, finding=finding, at=at)) for at in epsilons]
@@ -67,7 +67,7 @@ def _draw(axes: Axes, heading: str, runs: list[Run], finding: str) -> dict[str, 
     if not measured:
         axes.text(0.5, 0.5, f"no finished run has {finding}", transform=axes.transAxes, ha="center", va="center")
     axes.set_title("\n".join(map(plain, textwrap.wrap(f"trained on {heading}", _CHARACTERS))))
-    axes.set(xlabel=f"{NORMS.get(norm, norm)} ε of the attack", ylabel="accuracy (%)", ylim=(-3, 103))
+    axes.set(xlabel=f"{NORMS[norm]} ε of the attack", ylabel="accuracy (%)", ylim=(-3, 103))
     axes.spines[["top", "right"]].set_visible(False)
     return handles
 

@@ -52,3 +52,8 @@ def points(run: Run, finding: str, curve: str) -> dict[Any, float | None]:
     """What `run` has of a curve of a finding: the value at each of its points; none where it has no such curve."""
     curves = run["findings"].get(finding, {"curves": ()})["curves"]
     return {point["at"]: point["value"] for each in curves if each["name"] == curve for point in each["points"]}
+
+
+def norm_of(run: Run, finding: str) -> str:
+    """The norm that a finding of `run` was measured in: its own, or that of the run."""
+    return str(run["findings"][finding]["settings"].get("norm") or run["norm"])

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from analysis.curves.figures import bars
-from analysis.curves.figures.over_seeds import Run, estimate, experiments, points
+from analysis.curves.figures.over_seeds import Run, estimate, experiments, norm_of, points
 from analysis.tables.cells import NORMS, Estimate
 
 if TYPE_CHECKING:
@@ -47,12 +47,10 @@ def _panel(heading: str, runs: list[Run]) -> bars.Panel:
 
 def _bars(where: str, runs: list[Run]) -> dict[str, Estimate]:
     found = {_CLEAN: estimate(where, runs, lambda run: run["D"])}
-    for epsilon in sorted({at for run in runs for at in points(run, FINDING, "A") if at > 0}):
-        norm = runs[0]["findings"][FINDING]["settings"].get("norm") or runs[0]["norm"]
-        at_epsilon = partial(_accuracy, epsilon=epsilon)
-        found[f"accuracy under attack, {NORMS.get(norm, norm)} ε = {epsilon:g}"] = estimate(
-            where, runs, at_epsilon
-        )
+    measured = [run for run in runs if points(run, FINDING, "A")]
+    for epsilon in sorted({at for run in measured for at in points(run, FINDING, "A") if at > 0}):
+        name = f"accuracy under attack, {NORMS[norm_of(measured[0], FINDING)]} ε = {epsilon:g}"
+        found[name] = estimate(where, measured, partial(_accuracy, epsilon=epsilon))
     return found
 
 
