@@ -1,4 +1,4 @@
-"""The sweeps of the lecture's figures hold what its text says of them: its words are here, apart from the files."""
+"""The sweeps of the lecture's figures hold what its text says of them: its words are here, apart from those."""
 
 from __future__ import annotations
 
