@@ -13,12 +13,13 @@ from hypo.settings.errors import InputError
 from hypo.settings.identity import short_hash
 
 # Where a run lies, what it is called and how it is computed does not change its result.
-_NO_SETTING = {"root", "cache", "download", "name", "device", "output_dir", "tracking", "run_id", "command"}
+_NO_SETTING = {"root", "cache", "download", "name", "device", "output_dir", "tracking", "run_id", "command", "run"}
 # What is measured on a model leaves the model as it is, and all that else is measured on it.
 _NO_GROUP = {"defense", "measurement"}
 _NO_SINGLE_SETTING = {"evaluation.batch", "defense.lambda_", "threat_model.epsilon"}  # λ, ε: own columns
 
-_IN_TURN = {"evaluation.then"}  # groups of components by name, which are a setting too: which there are, in order
+# Groups of components by name, which are a setting too: which there are, in order.
+_IN_TURN = {"evaluation.then", "defense.held"}
 
 _IMPLIED: Mapping[str, Mapping[str, Any]] = {
     "Recipe": {"last_batch": "drop"},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas
 
-_OF_A_SEARCH = "evaluation.then."
+_OF_ONE_OF_SEVERAL = ("evaluation.then.", "defense.held.")
 
 
 def heading(key: dict[str, str], threat: str) -> str:
@@ -19,14 +19,15 @@ def heading(key: dict[str, str], threat: str) -> str:
 def differences(runs: pandas.DataFrame, key: str) -> dict[Any, str]:
     """For every hash in column `key` what sets it apart from the others, such as "recipe.epochs = 5".
 
-    The settings of a search set those apart that have it; that others lack it is said by evaluation.then.
+    The settings of a search set those apart that have it; that others lack it is said by evaluation.then. So it is
+    with held models.
     """
     first = runs.drop_duplicates(key).set_index(key).astype(object)
     inside = key == "defense_settings"
 
     def told(column: str) -> pandas.Series:
         values = first[column]
-        lacking_is_told = column.startswith(_OF_A_SEARCH)
+        lacking_is_told = column.startswith(_OF_ONE_OF_SEVERAL)
         return (values.dropna() if lacking_is_told else values.where(values.notna(), "none")).astype(str)
 
     columns = [column for column in first if "." in column and column.startswith("defense.") == inside]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
+from composed_runs import add
 from fake_runs import MakeRun
 from markdown_rows import rows_of
 
@@ -137,6 +139,34 @@ def test_a_search_s_settings_set_apart_only_runs_that_have_it(outputs: Path, mak
         'evaluation.then = ["random"], evaluation.then.random.steps = 2',
         "evaluation.then = []",
     ]
+
+
+def test_one_defense_at_several_weights_of_the_clean_images_is_never_averaged(outputs: Path) -> None:
+    for alpha, clean in ((0, 0.7), (0.5, 0.8), (1, 0.9)):
+        for seed in (0, 1):
+            add(outputs, "defense=fgsm_at", f"defense.alpha={alpha}", f"seed={seed}", D=clean)
+    rows = rows_of(markdown(tradeoff_table(collect(outputs))))
+    assert sorted((row[0], row[2], row[3]) for row in rows) == [
+        (f"fgsm_at (alpha = {alpha})", "2", f"{clean}.00 ± 0.00")
+        for alpha, clean in ((0.0, 70), (0.5, 80), (1.0, 90))
+    ]
+
+
+def test_held_models_set_apart_by_who_they_are(outputs: Path, tmp_path: Path) -> None:
+    """Not by where the run directory of one lies, nor by settings that the others cannot have."""
+    there = add(outputs, "seed=9", "defense=standard")
+    elsewhere = tmp_path / "elsewhere" / there.name
+    shutil.copytree(there, elsewhere)
+    two = ("defense=ensemble_at", "~defense.held.mlp", "~defense.held.small_cnn")
+    add(outputs, *two)
+    for held_in, seed in ((there, 0), (elsewhere, 1)):
+        add(outputs, *two, f"+defense.held.there.run={held_in}", f"seed={seed}")
+    (block,) = tradeoff_table(collect(outputs)).blocks
+    assert {cell.defense: cell.runs for cell in block.cells} == {
+        "standard": 1,
+        'ensemble_at (held = ["same_arch"])': 1,
+        'ensemble_at (held = ["same_arch", "there"])': 2,
+    }
 
 
 def test_what_further_searches_decided_is_counted_over_all_runs(outputs: Path, make_run: MakeRun) -> None:

@@ -1,4 +1,4 @@
-"""The sweeps of the lecture's figures hold what its text says of them: its words are here, apart from the files."""
+"""The sweeps of the lecture's figures hold what its text says of them: its words are here, apart from those."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_header_names_its_figure_of_the_lecture(name: str) -> None:
     assert f"Figure {number} of IFT 6164, lecture 2" in header(f"lecture/{name}")
 
 
-PART = {"figure10": ["arch.width=1", "evaluation=fgsm"]}
+PART = {"figure10": ["arch=lenet", "arch.width=1", "evaluation=fgsm"]}
 
 
 @pytest.mark.parametrize("name", sorted(FIGURES))
