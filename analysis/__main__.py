@@ -51,6 +51,7 @@ examples:
   python -m analysis examples RUN RUN --examples 422,4503
                                                     outputs/examples.png, a row of pictures a run
   python -m analysis samples outputs/runs/<run>     outputs/runs/<run>/samples.png
+  python -m analysis toy example1 -o toys           toys/toy-example1.csv, .png, .pdf, .svg
 """
 
 

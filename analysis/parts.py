@@ -20,6 +20,7 @@ from analysis.tables import comparison_text, pareto_text, pivot, runs, tables
 from analysis.tables.cells import SYMBOLS
 from analysis.tables.compare import compare
 from analysis.tables.pareto import fronts
+from analysis.toys import toy
 from analysis.wandb import part as wandb_part
 from hypo.settings.errors import InputError
 
@@ -206,4 +207,5 @@ PARTS: dict[str, Part] = {
         picture_parts.add_samples_arguments,
         "what models were trained on: training images as they are, and as they were crafted",
     ),
+    "toy": Part(toy.run, toy.add_arguments, "a problem with known risks: formulas beside sampling; needs no runs"),
 }
