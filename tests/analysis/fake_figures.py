@@ -83,8 +83,8 @@ def add_black_boxes(outputs: Path) -> None:
         for seed in (0, 1):
             config = {"evaluation": {"name": "fgsm"}}
             clean, white, black = (each + 0.01 * seed for each in errors)
-            run = make_run(outputs, defense, None, seed, config=config, R_nat=clean, R_adv=white)
-            add_transfer(run, "R_adv_transfer", black)
+            run = make_run(outputs, defense, None, seed, config=config, D=1 - clean, A=1 - white)
+            add_transfer(run, "A_transfer", 1 - black)
 
 
 def add_epsilons(outputs: Path) -> None:

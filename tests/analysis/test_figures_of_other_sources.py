@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_figures import ADD, NETWORKS, WIDTHS, add_black_boxes, add_capacities, add_epsilons, add_robust_data
-from fake_findings import ask_for
+from fake_findings import add_finding, ask_for
 from fake_runs import make_run
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer, ErrorbarContainer
@@ -113,6 +113,20 @@ def test_errors_are_those_of_clean_images_and_of_examples_of_its_own_and_of_othe
     (axes,) = figure.axes
     np.testing.assert_allclose(bars(axes), [[3.5, 2.5], [6.5, 12.5], [21.5, 5.5]])
     assert [text.partition(" ")[0] for text in legend(figure)] == ["clean", "FGSM", "FGSM"]
+
+
+def test_a_black_box_that_is_no_single_step_is_said_to_be_none(outputs: Path) -> None:
+    add_black_boxes(outputs)
+    title = drawn(outputs, "lecture/figure12").legends[0].get_title().get_text()
+    assert "black box" not in title
+    assert "settings" not in title
+    config = {"evaluation": {"name": "fgsm"}}
+    shares = {"A_transfer": ("not broken", None, 900, 1000)}
+    attack = {"attack": {"steps": 50, "relative_step": 0.1}}
+    add_finding(make_run(outputs, "fgsm_at", None, seed=2, config=config), "transfer", "", attack, shares)
+    title = drawn(outputs, "lecture/figure12").legends[0].get_title().get_text()
+    assert "black box: no FGSM, but 50 steps of 0.1 ε" in title
+    assert "transfer was measured with different settings" in title
 
 
 def test_epsilon_of_training_is_marked_in_the_norm_of_training_alone(outputs: Path) -> None:

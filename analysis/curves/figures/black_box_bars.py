@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from analysis.curves.figures import bars
-from analysis.curves.figures.over_seeds import Run, estimate, experiments
+from analysis.curves.figures.over_seeds import Run, estimate, experiments, set_apart
 
 if TYPE_CHECKING:
     import pandas
@@ -17,10 +17,12 @@ MODELS = {"fgsm_at": "adversarial training (FGSM)", "ensemble_at": "ensemble adv
 
 FINDING = "transfer"
 BARS = {
-    "clean images": "R_nat",
-    "FGSM on the model itself (white box)": "R_adv",
-    "FGSM on other models (black box)": "R_adv_transfer",
+    "clean images": "D",
+    "FGSM on the model itself (white box)": "A",
+    "FGSM on other models (black box)": "A_transfer",
 }
+"""The accuracies whose errors they are."""
+
 _NOTE = "the lecture's bars have no numbers"
 
 
@@ -31,7 +33,21 @@ def figure(runs: pandas.DataFrame) -> Figure:
         InputError: where runs that differ would be averaged.
     """
     panels = [_panel(heading, alike) for heading, alike in experiments(runs, "dataset", "arch")]
-    return bars.draw([[panel] for panel in panels], BARS, "error (%)", [_NOTE])
+    notes = [*_searches(runs), *set_apart(runs, FINDING), _NOTE]
+    return bars.draw([[panel] for panel in panels], BARS, "error (%)", notes)
+
+
+def _searches(runs: pandas.DataFrame) -> list[str]:
+    """A note on the black box's search where it is not a single full step from the clean image."""
+    found = [
+        findings[FINDING]["settings"].get("attack", {}) for findings in runs["findings"] if FINDING in findings
+    ]
+    others = dict.fromkeys(
+        f"{attack['steps']} steps of {attack['relative_step']:g} ε"
+        for attack in found
+        if attack and (attack["steps"], attack["relative_step"]) != (1, 1)
+    )
+    return [f"black box: no FGSM, but {' or '.join(others)}"] if others else []
 
 
 def _panel(heading: str, runs: list[Run]) -> bars.Panel:
@@ -39,13 +55,12 @@ def _panel(heading: str, runs: list[Run]) -> bars.Panel:
     for defense, name in MODELS.items():
         of_model = [run for run in runs if run["defense"] == defense]
         found = {
-            metric: estimate(f"{heading}, {name}", of_model, partial(_of, metric=metric))
+            metric: estimate(f"{heading}, {name}", of_model, partial(_error, metric=metric))
             for metric in BARS.values()
         }
         models[name] = {metric: each for metric, each in found.items() if each.n}
     return bars.Panel(heading, models)
 
 
-def _of(run: Run, metric: str) -> float | None:
-    value: float | None = run.get(metric)
-    return value
+def _error(run: Run, metric: str) -> float | None:
+    return 1 - run[metric] if metric in run else None

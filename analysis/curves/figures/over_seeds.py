@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.paper.kinds import refuse_mixtures, refuse_twins
-from analysis.tables.cells import NORMS, Estimate, one_spelling
+from analysis.tables.cells import NORMS, Estimate, differing, one_spelling
 
 if TYPE_CHECKING:
     import pandas
@@ -57,3 +57,9 @@ def points(run: Run, finding: str, curve: str) -> dict[Any, float | None]:
 def norm_of(run: Run, finding: str) -> str:
     """The norm that a finding of `run` was measured in: its own, or that of the run."""
     return str(run["findings"][finding]["settings"].get("norm") or run["norm"])
+
+
+def set_apart(runs: pandas.DataFrame, finding: str) -> list[str]:
+    """A note where the finding was not measured with the same settings in all of `runs`."""
+    different = finding in differing(runs["findings"])
+    return [f"{finding} was measured with different settings"] if different else []

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from analysis.curves.figures import bars
-from analysis.curves.figures.over_seeds import Run, estimate, experiments, norm_of, points
+from analysis.curves.figures.over_seeds import Run, estimate, experiments, norm_of, points, set_apart
 from analysis.tables.cells import NORMS, Estimate
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ def figure(runs: pandas.DataFrame) -> Figure:
         InputError: where runs that differ would be averaged.
     """
     panels = [_panel(heading, alike) for heading, alike in experiments(runs, "dataset", "arch")]
+    notes = [_NOTE, *set_apart(runs, FINDING)]
     names = dict.fromkeys(name for panel in panels for each in panel.models.values() for name in each)
-    return bars.draw([[panel] for panel in panels], {name: name for name in names}, "accuracy (%)", [_NOTE])
+    return bars.draw([[panel] for panel in panels], {name: name for name in names}, "accuracy (%)", notes)
 
 
 def _panel(heading: str, runs: list[Run]) -> bars.Panel:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from analysis.curves.curves import line_look
 from analysis.curves.drawing import FONT_SIZE, STYLE, legend_below, plain
-from analysis.curves.figures.over_seeds import Run, estimate, experiments, network
+from analysis.curves.figures.over_seeds import Run, estimate, experiments, network, set_apart
 from analysis.tables.cells import Estimate
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def figure(runs: pandas.DataFrame) -> Figure:
     import matplotlib
     from matplotlib.figure import Figure
 
-    panels, lacking = {}, []
+    panels, lacking = {}, set_apart(runs, FINDING)
     for heading, alike in experiments(runs, "dataset"):
         found = _points(heading, alike)
         panels[heading] = {name: point for name, point in found.items() if all(each.n for each in point)}
