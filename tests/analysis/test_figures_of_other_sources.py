@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from analysis.__main__ import main
 from analysis.curves.figures.catalogue import ELSEWHERE
 from analysis.curves.figures.paper_figures import paper_figure
+from analysis.parts import PARTS
 from analysis.reading.collect import collect
 from hypo.settings.errors import InputError
 
@@ -160,6 +161,7 @@ def test_runs_that_differ_in_more_than_their_seed_are_refused_in_a_line(
 
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_what_another_part_draws_is_said_to_be_drawn_by_it(outputs: Path, name: str) -> None:
+    assert ELSEWHERE[name].split()[0] in PARTS
     make_run(outputs)
     with pytest.raises(
         InputError, match=rf"^figure: {name} is drawn by .*: python -m analysis {ELSEWHERE[name]}$"
