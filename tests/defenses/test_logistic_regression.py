@@ -1,7 +1,7 @@
 """Adversarial training of logistic regression is a penalty on its weights, inside of the loss.
 
-The lecture's Equation 3: over the ℓ∞ ball the largest log(1 + e^(−y·wᵀx′)) is log(1 + e^(ε‖w‖₁ − y·wᵀx)). Over the ℓ2
-ball it is ‖w‖₂. Images lie so far inside [0, 1] that no ball reaches out of it.
+The lecture's Equation 3: over the ℓ∞ ball the largest log(1 + e^(−y·wᵀx′)) is log(1 + e^(ε‖w‖₁ − y·wᵀx)). Over the
+ℓ2 ball it is ‖w‖₂. Images lie so far inside [0, 1] that no ball reaches out of it.
 """
 
 from __future__ import annotations
