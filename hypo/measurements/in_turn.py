@@ -33,7 +33,7 @@ from hypo.settings.precision import full_precision
 
 _ABOUT = {
     "clean": "accuracy on the clean images under an adversary of radius δ",
-    "perturbed": "the same with all mistakes hidden that a false friend of radius ε can hide",
+    "perturbed": "accuracy under an adversary of radius δ where a false friend of radius ε was first",
     "hidden": "hidden mistakes that stay hidden under an adversary of radius δ",
     "repaired": "adversarial examples of radius ε that a friend of radius δ repairs",
 }
