@@ -49,7 +49,9 @@ class Around:
                 example_noise(self.seed, purpose, restart, examples, tuple(images.shape[1:]))
                 for restart in range(search.restarts)
             )
-            candidate = best_from(noises, search, self.model, images, climbed, threat_model)
+            candidate = best_from(
+                *(noises, search, self.model, images, climbed, threat_model), surrogate=self.evaluation.surrogate
+            )
             with torch.no_grad():
                 further = climbed.margin(self.model(candidate))
             better = further > margin

@@ -99,6 +99,8 @@ def best_from(
     images: Tensor,
     goal: Goal,
     threat_model: ThreatModel,
+    *,
+    surrogate: bool = True,
 ) -> Tensor:
     """The point of largest margin among the clean images and all that any restart visits in the ball.
 
@@ -109,6 +111,7 @@ def best_from(
         noises: for each restart what it begins with, see `Search.begin`.
         model: any mode; left as found. During the search it is frozen and in `eval()` mode.
         images: (batch, channels, height, width) in [0, 1].
+        surrogate: see `attacked`.
 
     Returns:
         Perturbed images of the same shape, in the ball and in [0, 1].
@@ -125,7 +128,7 @@ def best_from(
         found = torch.where(each(better, images), points, found)
         largest = torch.where(better, margin, largest)
 
-    with attacked(model):
+    with attacked(model, surrogate=surrogate):
         for noise in noises:
             state = in_ball(search.begin(images, goal, threat_model, noise), images, threat_model)
             for number in range(search.steps):
