@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -86,15 +87,31 @@ def best(
     threat_model: ThreatModel,
     random: torch.Generator,
 ) -> Tensor:
+    """`best_from` the noise that `random`, a generator on the images' device, draws for each restart."""
+    noises = (torch.randn(images.shape, generator=random, device=images.device) for _ in range(search.restarts))
+    return best_from(noises, search, model, images, goal, threat_model)
+
+
+def best_from(
+    noises: Iterable[Tensor],
+    search: Search,
+    model: nn.Module,
+    images: Tensor,
+    goal: Goal,
+    threat_model: ThreatModel,
+    *,
+    surrogate: bool = True,
+) -> Tensor:
     """The point of largest margin among the clean images and all that any restart visits in the ball.
 
     A reached goal has a positive margin, so this keeps successes before near misses, and is never worse than the
     start.
 
     Args:
+        noises: for each restart what it begins with, see `Search.begin`.
         model: any mode; left as found. During the search it is frozen and in `eval()` mode.
         images: (batch, channels, height, width) in [0, 1].
-        random: generator on the images' device.
+        surrogate: see `attacked`.
 
     Returns:
         Perturbed images of the same shape, in the ball and in [0, 1].
@@ -111,9 +128,8 @@ def best(
         found = torch.where(each(better, images), points, found)
         largest = torch.where(better, margin, largest)
 
-    with attacked(model):
-        for _ in range(search.restarts):
-            noise = torch.randn(images.shape, generator=random, device=images.device)
+    with attacked(model, surrogate=surrogate):
+        for noise in noises:
             state = in_ball(search.begin(images, goal, threat_model, noise), images, threat_model)
             for number in range(search.steps):
                 visit = search.step(model, state, images, goal, threat_model, number)
