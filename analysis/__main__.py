@@ -43,6 +43,8 @@ examples:
   python -m analysis pareto outputs                 which λ are not dominated
   python -m analysis compare thrm trades outputs    at every λ that both have
   python -m analysis targeted outputs               outputs/targeted.csv, .png, .pdf, .svg
+  python -m analysis transfer outputs --only dataset=mnist
+                                                    outputs/transfer.csv and two heat maps
   python -m analysis figure tao2022/figure3 outputs outputs/tao2022-figure3.png, .pdf, .svg
   python -m analysis report outputs -o report       report/index.html, to look at in a browser
   python -m analysis wandb --sync outputs           to W&B what is not yet there

@@ -20,6 +20,7 @@ from analysis.tables import comparison_text, pareto_text, pivot, runs, tables
 from analysis.tables.cells import SYMBOLS
 from analysis.tables.compare import compare
 from analysis.tables.pareto import fronts
+from analysis.transfer import part as transfer_part
 from analysis.wandb import part as wandb_part
 from hypo.settings.errors import InputError
 
@@ -187,6 +188,7 @@ PARTS: dict[str, Part] = {
     ),
     "compare": Part(_COMPARE, _for_compare, "two methods, cell by cell: over seeds and on single examples"),
     "targeted": Part(_targeted, _for_figures, "which class mistakes can be turned into (measurement=[targeted])"),
+    "transfer": Part(transfer_part.run, transfer_part.add_arguments, transfer_part.TEXT),
     "figure": Part(
         _paper_figure, _for_paper_figure, "a figure of the paper as it draws it, ours and what was published"
     ),

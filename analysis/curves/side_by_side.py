@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from analysis.curves.drawing import STYLE, plain, show_image
 from analysis.curves.examples import caption_color
 from analysis.reading import finished_run
+from analysis.reading.same_settings import check_same
 from hypo.settings.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def side_by_side(runs: Sequence[Path], indices: Sequence[int]) -> SideBySide:
     Raises:
         InputError: when one is no finished run, they are on different data sets, or an index is none of theirs.
     """
-    _check_same_data(runs)
+    check_same("examples", runs, "dataset", "runs on one data set")
     rows: dict[str, tuple[Example | str, ...]] = {}
     labels: tuple[str, ...] = ()
     for path in runs:
@@ -76,24 +77,6 @@ def most_hidden(runs: Sequence[Path], count: int) -> list[int]:
     if not first:
         raise InputError("examples: none of these runs has a mistake that was hidden and that all were tested on")
     return sorted(first[:count])
-
-
-def _check_same_data(runs: Sequence[Path]) -> None:
-    from hypo.runs.directory import RunDirectory
-    from hypo.settings.components import build, describe
-
-    def data(path: Path) -> dict[str, Any]:
-        config = RunDirectory(path).config()["dataset"]
-        return {"name": config.get("name"), **describe(build(config, "dataset"), identity=True)}
-
-    first, *others = runs
-    expected = data(first)
-    for path in others:
-        found = data(path)
-        for key in (key for key in {**expected, **found} if expected.get(key) != found.get(key)):
-            setting = "dataset" if key == "name" else f"dataset.{key}"
-            which = f"{setting}={expected.get(key)} in {first} and {found.get(key)} in {path}"
-            raise InputError(f"examples: takes runs on one data set, got {which}")
 
 
 def _place(run: finished_run.FinishedRun, index: int) -> int:

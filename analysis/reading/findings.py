@@ -89,6 +89,10 @@ def _is_set_so(asked: Any, settings: Any) -> bool:
     """Whether a measurement was made as it is asked for, in all that its settings tell apart."""
     if isinstance(asked, dict) and isinstance(settings, dict):
         return all(_is_set_so(asked[key], settings[key]) for key in settings if key in asked)
+    if isinstance(asked, dict) and isinstance(
+        settings, list
+    ):  # components by name, whose names tell nothing apart
+        return len(asked) == len(settings) and all(map(_is_set_so, asked.values(), settings))
     return bool(asked == settings or name_at(str(asked)) == settings)
 
 

@@ -103,6 +103,19 @@ class Dataset(Hashable, Protocol):
         ...
 
 
+def known(dataset: Dataset) -> Known:
+    """What a data set declares of itself, or what is found when it is loaded.
+
+    Raises:
+        InputError: when it has to be loaded, and cannot be.
+    """
+    declared: Known | None = getattr(dataset, "known", None)
+    if declared is not None:
+        return declared
+    data = dataset.load()
+    return data.shape, len(data.classes)
+
+
 def split_from_rows(images: np.ndarray, labels: np.ndarray) -> Split:
     """A split from (examples, height, width, channels) uint8 rows and integer labels.
 

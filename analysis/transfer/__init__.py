@@ -1,0 +1,1 @@
+"""Examples crafted on each of several models, shown to all the others."""
