@@ -22,7 +22,7 @@ KINDS: dict[str, tuple[str, Callable[[Cell], Share]]] = {
 
 _CELL = 0.42  # inches
 _CHARACTER = 0.062
-_DARK = 0.55  # from here on numbers are white
+_DARK = 0.5  # from here on numbers are white
 
 
 def figure(cells: Sequence[Cell], kind: str, heading: str) -> Figure:
@@ -45,10 +45,9 @@ def figure(cells: Sequence[Cell], kind: str, heading: str) -> Figure:
     size = max(1.6, _CELL * count)
     with matplotlib.rc_context(STYLE):
         width = margin + size + 0.7
-        result = Figure(figsize=(width, margin + size + 0.5), layout="constrained")
+        result = Figure(figsize=(width, 0.75 * margin + size + 0.6), layout="constrained")
         axes = result.subplots()
-        colors = matplotlib.colormaps["Blues"].copy()
-        colors.set_bad("#e0e0e0")
+        colors = matplotlib.colormaps["Blues"].with_extremes(bad="#e0e0e0")
         image = axes.imshow(values, cmap=colors, vmin=0, vmax=1)
         for row, column in numpy.ndindex(values.shape):
             value = values[row, column]

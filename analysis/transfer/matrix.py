@@ -184,18 +184,18 @@ def craft_both(
 
 def _settings(source: Model, attack: ProjectedGradient) -> dict[str, Any]:
     """All that decides what the examples look like."""
-    from hypo.jobs.experiment import Experiment
     from hypo.runs.directory import RunDirectory
     from hypo.settings.components import build, describe
-    from hypo.settings.identity import GROUPS, training_id
 
     config = RunDirectory(source.path).config()
-    components = {group: build(config[group], group) for group in GROUPS}
+    dataset, threat_model = (
+        describe(build(config[group], group), identity=True) for group in ("dataset", "threat_model")
+    )
     return {
         "attack": describe(attack, identity=True),
         "seed": SEED,
-        "dataset": describe(components["dataset"], identity=True),
-        "test_limit": components["evaluation"].test_limit,
-        "threat_model": describe(components["threat_model"], identity=True),
-        "model": training_id(Experiment(**components, seed=config["seed"])),
+        "dataset": dataset,
+        "test_limit": config["evaluation"]["test_limit"],
+        "threat_model": threat_model,
+        "model": source.training_id,
     }

@@ -19,46 +19,61 @@ Kind = Literal["natural", "naive", "thrm", "defended", "other"]
 """How a model came about, as Section 4.2 of Tao et al. (2020) tells them apart; "other" is none of these."""
 
 _FIRST = ("natural", "naive")
-_FIRST_DEFENSES = ("pgd_at",)
 
 
 @dataclass(frozen=True)
 class Model:
-    """A finished run.
+    """The model of a finished run.
 
     Attributes:
         label: short, and no other model's.
-        path: the run directory.
+        training_id: of all runs that have this model.
+        path: the directory of one of them.
     """
 
     label: str
     kind: Kind
     run_id: str
+    training_id: str
     path: Path
 
 
 def models(frame: pandas.DataFrame) -> list[Model]:
     """Those of the finished runs of `frame` (from `collect`), in the order in which they are to be shown.
 
+    Of runs that differ in their evaluation alone, and share a model, the first stands for all.
+
     Raises:
         InputError: when there are fewer than two, or they differ in test images or threat model.
     """
-    done = frame[frame["state"] == "done"].copy()
-    if len(done) < 2:
-        raise InputError(f"transfer: takes at least two finished runs, got {len(done)}")
+    done = frame[frame["state"] == "done"]
     paths = [Path(path) for path in done["directory"]]
-    check_same("transfer", paths, "dataset", "models of one data set")
-    check_same("transfer", paths, "threat_model", "models of one threat model")
-    check_same("transfer", paths, "evaluation", "models of the same test images", settings=("test_limit",))
-    labels = _labels(done)
+    if paths:
+        check_same("transfer", paths, "dataset", "models of one data set")
+        check_same("transfer", paths, "threat_model", "models of one threat model")
+        check_same("transfer", paths, "evaluation", "models of the same test images", settings=("test_limit",))
+    first: dict[str, int] = {}
+    for place, path in enumerate(paths):
+        first.setdefault(_training_id(path), place)
+    if len(first) < 2:
+        raise InputError(f"transfer: takes finished runs of at least two models, got {len(first)}")
+    done = done.iloc[list(first.values())]
+    rows = [row for _, row in done.iterrows()]
     found = [
-        Model(label, _kind(row), str(row["run_id"]), path)
-        for label, path, (_, row) in zip(labels, paths, done.iterrows(), strict=True)
+        (_place(row), Model(label, _kind(row), row["run_id"], training_id, Path(row["directory"])))
+        for label, training_id, row in zip(_labels(done), first, rows, strict=True)
     ]
-    places = {
-        model.run_id: _place(model.kind, row) for model, (_, row) in zip(found, done.iterrows(), strict=True)
-    }
-    return sorted(found, key=lambda model: (places[model.run_id], model.label))
+    return [model for _, model in sorted(found, key=lambda placed: (placed[0], placed[1].label))]
+
+
+def _training_id(path: Path) -> str:
+    from hypo.jobs.experiment import Experiment
+    from hypo.runs.directory import RunDirectory
+    from hypo.settings.components import build
+    from hypo.settings.identity import GROUPS, training_id
+
+    config = RunDirectory(path).config()
+    return training_id(Experiment(**{group: build(config[group], group) for group in GROUPS}, seed=config["seed"]))
 
 
 def _kind(row: pandas.Series) -> Kind:
@@ -71,16 +86,17 @@ def _kind(row: pandas.Series) -> Kind:
     return "thrm" if row["defense"] == "thrm" else "defended"
 
 
-def _place(kind: Kind, row: pandas.Series) -> tuple[Any, ...]:
-    defense = str(row["defense"])
+def _place(row: pandas.Series) -> tuple[Any, ...]:
+    kind, defense = _kind(row), str(row["defense"])
     lambda_ = row["lambda_value"] if row["lambda"] else 0.0
     early = _FIRST.index(kind) if kind in _FIRST else len(_FIRST)
-    return early, defense not in _FIRST_DEFENSES, defense, lambda_, str(row["arch"]), int(row["seed"])
+    return early, defense != "pgd_at", defense, lambda_, str(row["arch"]), int(row["seed"])
 
 
 def _labels(done: pandas.DataFrame) -> list[str]:
     """Defense and λ, and of all the rest no more than it takes to tell the runs apart."""
-    settings, defenses = (headings.differences(done, key) for key in ("settings", "defense_settings"))
+    trained = done.drop(columns=[column for column in done if str(column).startswith("evaluation.")])
+    settings, defenses = (headings.differences(trained, key) for key in ("settings", "defense_settings"))
     several = {key for key in ("arch", "training_data") if done[key].nunique() > 1}
 
     def name(row: pandas.Series) -> str:

@@ -50,19 +50,30 @@ class EnsembleAt:
 
     def given(self, models: Sequence[nn.Module]) -> AmongModels:
         """The defense with the held models at hand, in their order."""
-        return AmongModels(tuple(models), self.alpha, self.own)
+        return AmongModels(models, self.alpha, self.own)
+
+    def loss(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        threat_model: ThreatModel,
+        random: torch.Generator,
+    ) -> Loss:
+        """Never asked for: what `given` returns has the loss."""
+        raise AssertionError("the held models are to be given first")
 
 
-@dataclass(frozen=True)
 class AmongModels:
-    """`EnsembleAt` with its held models, in `eval()` mode and on the device of the training.
+    """`EnsembleAt` with its held models at hand, which are no part of the model that is trained and saved.
 
-    They are no part of the model that is trained, which is saved without them.
+    Args:
+        held: in `eval()` mode and on the device of the training.
+        alpha, own: see `EnsembleAt`.
     """
 
-    held: tuple[nn.Module, ...]
-    alpha: float
-    own: bool
+    def __init__(self, held: Sequence[nn.Module], alpha: float, own: bool) -> None:
+        self.held, self.alpha, self.own = tuple(held), alpha, own
 
     def loss(
         self,

@@ -158,7 +158,7 @@ def finding(sources: Sequence[str], reached: Tensor, correct: Tensor) -> Finding
 
     def curve(name: str, about: str, share: Any) -> Curve:
         points = tuple(Point(source, share(of)) for source, of in zip(sources, reached, strict=True))
-        return Curve(name, f"{about} by what was crafted on the source", "source", points)
+        return Curve(name, f"{about} by the source's examples", "source", points)
 
     return Finding(
         "Transfer from other models",
@@ -167,8 +167,8 @@ def finding(sources: Sequence[str], reached: Tensor, correct: Tensor) -> Finding
             for name, (share, about, symbol) in shares.items()
         },
         curves=(
-            curve("R_adv_plus", "correct predictions that are broken", broken),
-            curve("R_hyp_minus", "mistakes that are hidden", hidden),
+            curve("R_adv_plus", "correct predictions broken", broken),
+            curve("R_hyp_minus", "mistakes hidden", hidden),
         ),
         columns={
             "transferred": Column(

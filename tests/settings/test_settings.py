@@ -23,6 +23,7 @@ from hypo.defenses.thrm import Thrm
 from hypo.measurements.evaluation import Evaluation
 from hypo.settings.components import build, describe
 from hypo.settings.errors import InputError
+from hypo.settings.other_run import OtherRun
 from hypo.training.recipe import Recipe
 from hypo.training_data.poisoning import Crafter
 
@@ -37,6 +38,7 @@ REQUIRED: dict[str, Any] = {
     "optimizer": "adam",
     "learning_rate": 0.3,
     "crafter": Crafter(Lenet(), 0.1),
+    "held": {"narrow": OtherRun(arch=Lenet(2)), "reseeded": OtherRun(seed=5)},
 }
 """Values for the fields that have no default."""
 

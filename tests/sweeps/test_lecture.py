@@ -15,6 +15,7 @@ from typed_command import typed
 
 from hypo.architectures.lenet import Lenet
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.defenses.ensemble_at import EnsembleAt
 from hypo.defenses.fgsm_at import FgsmAt
 from hypo.defenses.pgd_at import PgdAt
 from hypo.defenses.standard import Standard
@@ -47,6 +48,8 @@ def training(job: Job) -> str:
             return "standard"
         case FgsmAt(alpha=0):  # 'α = 0 corresponds to … minimization only on adversarial examples'
             return "FGSM"
+        case EnsembleAt(alpha=0):  # 'craft adversarial examples …, and then we train A by those'
+            return "ensemble"
         case PgdAt(attack=inner) if is_pgd(inner):
             return "PGD"
     raise AssertionError(f"the figure has no {job.experiment.defense}")
@@ -78,6 +81,32 @@ def test_figure_10_is_three_trainings_by_capacity_under_two_attacks() -> None:
     assert {job.config["seed"] for job in asked} == SEEDS
     assert len({training_id(job.experiment) for job in asked}) == len(asked) / 2, "one training for both attacks"
     assert len(jobs("lecture/figure10")) == len(asked), "it needs no other run"
+
+
+def test_figure_12_is_two_trainings_on_clean_white_box_and_black_box_examples() -> None:
+    """'Adversarial training … and ensemble adversarial training …, both with examples generated using FGSM'."""
+    asked = wanted("lecture/figure12")
+    assert {(setting(job), attack(job)) for job in asked} == {(("mnist", "linf", 0.3), "FGSM")}
+    assert Counter(map(training, asked)) == {"FGSM": len(SEEDS), "ensemble": len(SEEDS)}
+    others = set()
+    for job in asked:
+        experiment = job.experiment
+        assert is_fgsm(experiment.measurements["transfer"].attack)  # type: ignore[attr-defined]
+        black_boxes = experiment.needs["measurement.transfer"]  # 'FGSM attack that comes from other classifiers'
+        assert {type(other.defense) for other in black_boxes} == {Standard}
+        identities = {training_id(other) for other in black_boxes}
+        held = {training_id(other) for other in experiment.needs.get("defense", ())}
+        assert identities.isdisjoint({training_id(experiment), *held})
+        assert len(held) == (3 if training(job) == "ensemble" else 0)  # 'models B, C, and D are pre-trained'
+        others.add(frozenset(identities))
+    assert len(others) == 1, "all are attacked from the same models"
+    assert len(*others) > 1
+
+
+def test_figures_that_share_models_share_trainings() -> None:
+    widest = {training_id(job.experiment): training(job) for job in wanted("lecture/figure10", "arch.width=16")}
+    same = [job for job in wanted("lecture/figure12") if training(job) == "FGSM"]
+    assert {widest[training_id(job.experiment)] for job in same} == {"FGSM"}
 
 
 def test_there_is_a_small_one_beside_each() -> None:
@@ -112,7 +141,10 @@ def test_a_header_names_its_figure_of_the_lecture(name: str) -> None:
     assert f"Figure {number} of IFT 6164, lecture 2" in header(f"lecture/{name}")
 
 
-PART = {"figure10": ["arch=lenet", "arch.width=1", "evaluation=fgsm"]}
+PART = {
+    "figure10": ["arch=lenet", "arch.width=1", "evaluation=fgsm"],
+    "figure12": [],
+}
 
 
 @pytest.mark.parametrize("name", sorted(FIGURES))
