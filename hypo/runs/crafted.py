@@ -1,4 +1,4 @@
-"""Crafted training images, kept beside the runs: made once for their settings, for every run that needs them.
+"""Crafted images, kept beside the runs: made once for their settings, for everybody who needs them.
 
 `outputs/crafted/<kind>-<hash of the settings>.safetensors` holds them; they may be deleted at any time.
 """
@@ -26,7 +26,9 @@ class Crafted:
     run: str
 
     def images(self, kind: str, settings: Mapping[str, Any], craft: Callable[[], Tensor]) -> Tensor:
-        """The images that `craft` makes, (examples, channels, height, width) uint8, on the CPU.
+        """The images that `craft` makes, on the CPU, in any shape and type.
+
+        Training images are (examples, channels, height, width) uint8.
 
         Args:
             kind: what they are called.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +18,7 @@ from hypo.runs import status as run_status
 from hypo.runs import sweep as sweep_directory
 from hypo.runs.lock import Lock
 from hypo.settings.errors import InputError, LockedError
-from hypo.settings.identity import short_hash, training_id
+from hypo.settings.identity import run_id, short_hash, training_id
 from launchers.planning.compose import Composer
 
 
@@ -128,4 +128,46 @@ def compose(loader: Any, master: DictConfig, grid: Sequence[Sequence[str]], *, h
         folders.add(job.runs.parent)
     if len(folders) > 1:
         raise InputError(f"output_dir: a sweep has one, got {', '.join(map(str, sorted(folders)))}")
-    return Sweep(tuple(distinct.values()), tuple(cells))
+    return Sweep(tuple(in_order(distinct)), tuple(cells))
+
+
+def in_order(jobs: Mapping[str, Job]) -> Iterator[Job]:
+    """`jobs` by run id, in their order, but each after those that it needs.
+
+    That takes another look, since a run that was planned because of others may be asked itself for a measurement
+    that needs some more. Runs that have a result may need each other.
+
+    Raises:
+        InputError: when two need each other of which none has a result.
+    """
+    placed: set[str] = set()
+
+    def after_its_needs(job: Job, needing: tuple[Job, ...]) -> Iterator[Job]:
+        if job.run_id in placed:
+            return
+        if job.run_id in (each.run_id for each in needing):
+            if _has_result(job):
+                return
+            raise _circle(needing[-1], job)
+        for needed in job.prerequisites:
+            yield from after_its_needs(jobs[needed.run_id], (*needing, job))
+        placed.add(job.run_id)
+        yield job
+
+    for job in jobs.values():
+        yield from after_its_needs(job, ())
+
+
+def _has_result(job: Job) -> bool:
+    with suppress(InputError):
+        return job.directory.lacking({}) == []
+    return False
+
+
+def _circle(job: Job, needed: Job) -> InputError:
+    key = next(
+        key for key, several in job.experiment.needs.items() if needed.run_id in (run_id(each) for each in several)
+    )
+    return InputError(
+        f"{key}: {job.label} and {needed.label} need each other's model; leave it out until these have a result"
+    )
