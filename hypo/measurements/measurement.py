@@ -58,7 +58,13 @@ class Subject:
         with full_precision(), attacked(self.model):
             return clean_logits(self.model, self.test, self.data.maximum, self.evaluation.batch)
 
-    def reached(self, name: str, goal: Callable[[Tensor], Goal], wanted: Tensor | None = None) -> Tensor:
+    def reached(
+        self,
+        name: str,
+        goal: Callable[[Tensor], Goal],
+        wanted: Tensor | None = None,
+        threat_model: ThreatModel | None = None,
+    ) -> Tensor:
         """Which examples of `test` some search of the evaluation brings to a goal, (examples,) bool on `device`.
 
         What counts as a candidate, and what is climbed, is as for the flags. These are not touched, so that
@@ -68,6 +74,7 @@ class Subject:
             name: of the attack, for its random numbers.
             goal: from indices into `test` to the goal of those examples.
             wanted: which to attack, (examples,) bool; None for all.
+            threat_model: another than the run's.
         """
         test, examples = self._limited
         left = torch.ones(len(test), dtype=torch.bool, device=self.device) if wanted is None else wanted
@@ -86,7 +93,7 @@ class Subject:
                 test,
                 self.data.maximum,
                 examples,
-                self.threat_model,
+                threat_model or self.threat_model,
                 self.evaluation.batch,
                 self.evaluation.every_iterate,
                 self.seed,
