@@ -103,10 +103,25 @@ def test_figure_12_is_two_trainings_on_clean_white_box_and_black_box_examples() 
     assert len(*others) > 1
 
 
+def test_figure_13_is_pgd_training_under_pgd_of_other_strengths() -> None:
+    """'Trained against PGD ℓ∞ adversaries with ε = 0.3 and ε = 8 respectively', which the ℓ∞ plots mark."""
+    asked = wanted("lecture/figure13")
+    trained_at = {"mnist": 0.3, "cifar10": 8 / 255}
+    expected = [(dataset, "linf", epsilon) for dataset, epsilon in trained_at.items()]
+    assert Counter(map(setting, asked)) == dict.fromkeys(expected, len(SEEDS))
+    assert {training(job) for job in asked} == {"PGD"}
+    for job in asked:
+        curve, in_l2 = (job.config["measurement"][name] for name in ("epsilon_curve", "epsilon_curve_l2"))
+        assert (curve["norm"] or "linf", in_l2["norm"]) == ("linf", "l2")
+        assert job.experiment.threat_model.epsilon in curve["epsilons"]
+        assert min(curve["epsilons"]) < job.experiment.threat_model.epsilon < max(curve["epsilons"])
+
+
 def test_figures_that_share_models_share_trainings() -> None:
     widest = {training_id(job.experiment): training(job) for job in wanted("lecture/figure10", "arch.width=16")}
-    same = [job for job in wanted("lecture/figure12") if training(job) == "FGSM"]
-    assert {widest[training_id(job.experiment)] for job in same} == {"FGSM"}
+    for name, kind in (("figure12", "FGSM"), ("figure13", "PGD")):
+        same = [job for job in wanted(f"lecture/{name}") if training(job) == kind and setting(job)[0] == "mnist"]
+        assert {widest[training_id(job.experiment)] for job in same} == {kind}
 
 
 def test_there_is_a_small_one_beside_each() -> None:
@@ -144,6 +159,7 @@ def test_a_header_names_its_figure_of_the_lecture(name: str) -> None:
 PART = {
     "figure10": ["arch=lenet", "arch.width=1", "evaluation=fgsm"],
     "figure12": [],
+    "figure13": ["arch=lenet", "arch.width=1"],
 }
 
 
