@@ -111,6 +111,7 @@ class Finding:
         title: what was measured, as a heading.
         shares: by a name that no other measurement has; each becomes a column of tables.
         columns, pictures: by name.
+        warning: a line for whoever reads any number of this run, which is marked in every table; "" for none.
 
     Raises:
         ValueError: for a name that is not made of letters, digits and underscores, or is a reserved one.
@@ -121,6 +122,7 @@ class Finding:
     curves: tuple[Curve, ...] = ()
     columns: Mapping[str, Column] = field(default_factory=dict)
     pictures: Mapping[str, Picture] = field(default_factory=dict)
+    warning: str = ""
 
     def __post_init__(self) -> None:
         names = (*self.shares, *(curve.name for curve in self.curves), *self.columns, *self.pictures)
@@ -153,6 +155,7 @@ class Finding:
         about = {
             "settings": dict(settings),
             "title": self.title,
+            "warning": self.warning,
             "shares": {
                 share: {"about": named.about, "symbol": named.symbol} for share, named in self.shares.items()
             },
