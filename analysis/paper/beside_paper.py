@@ -12,6 +12,7 @@ from analysis.paper.placement import OF_ANY_ATTACK, Placement, Run, is_rehearsal
 from analysis.paper.published import Figure, PublishedRow
 from analysis.paper.published_attacks import difference, is_of_the_attack
 from analysis.paper.published_recipes import Deviations, deviations, settings_that_matter
+from analysis.reading.findings import warnings
 from analysis.tables.cells import Estimate
 
 if TYPE_CHECKING:
@@ -64,11 +65,13 @@ class ComparedRow:
         setting: the published row's.
         pairs: by attack and metric, in the paper's order.
         deviations: in what the runs differ from the published recipe; nothing in a rehearsal.
+        warnings: what findings of the runs warn of.
     """
 
     setting: Mapping[str, str]
     pairs: Mapping[tuple[str, str], Pair]
     deviations: Deviations
+    warnings: tuple[str, ...] = ()
 
     @property
     def done(self) -> bool:
@@ -144,7 +147,7 @@ def _row(placement: Placement, published: PublishedRow, fitting: Sequence[Run]) 
     pairs = {key: Pair(figure, _ours(columns[key[0]], key[1])) for key, figure in published.figures.items()}
     compared = counted and not placement.rehearsal
     found = _deviations(counted, published.source) if compared else Deviations()
-    return ComparedRow(published.setting, pairs, found)
+    return ComparedRow(published.setting, pairs, found, warnings(run["findings"] for run in counted))
 
 
 def _deviations(runs: Sequence[Run], source: str) -> Deviations:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from analysis import escaping
 from analysis.paper.beside_paper import ComparedRow, Comparison, Pair
 from analysis.paper.published_spreads import spreads
+from analysis.reading.findings import MARK, marked
 from analysis.tables import grids
 from analysis.tables.cells import SYMBOLS
 from analysis.tables.records import Record, formats, number
@@ -37,6 +38,7 @@ def notes(comparison: Comparison) -> list[str]:
     lines = [_REHEARSAL] if comparison.rehearsal else []
     lines += [_COMPARED if compared else _UNCOMPARED] + ([] if all(published) else [_LOST])
     lines += [*spreads(comparison.published_name), *_recipe_notes(comparison)]
+    lines += dict.fromkeys(f"{MARK} {text}" for row in comparison.rows for text in row.warnings)
     if not any(row.done for row in comparison.rows):
         lines.append(f"No run here is one of {comparison.name}; +sweeps={comparison.name} runs them.")
     for difference, count in comparison.other_attacks.items():
@@ -145,6 +147,7 @@ def _titles(comparison: Comparison) -> list[str]:
 def _labels(comparison: Comparison, row: ComparedRow) -> list[str]:
     counts = sorted({pair.ours.n for pair in row.pairs.values() if pair.ours})
     n = "–".join(map(str, dict.fromkeys((counts[0], counts[-1])))) if counts else "0"
+    n = marked(n, row.warnings)
     return [*(row.setting[key] for key in _varying(comparison)), row.setting["defense"], row.setting["lambda"], n]
 
 

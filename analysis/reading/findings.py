@@ -21,6 +21,9 @@ _KEY = re.compile(r"\w[\w-]*")
 Findings = Mapping[str, Mapping[str, Any]]
 """By the measurement's key in the config, as in result.json."""
 
+MARK = "†"
+"""Stands in every table at what a run with a warning is part of."""
+
 
 @dataclass(frozen=True)
 class Share:
@@ -120,6 +123,17 @@ def curves(of_runs: Iterable[Findings]) -> dict[str, Curve]:
     return found
 
 
+def warnings(of_runs: Iterable[Findings]) -> tuple[str, ...]:
+    """What the findings warn of, each once: whoever reads a number of these runs has to know it."""
+    texts = (finding["warning"] for findings in of_runs for finding in findings.values())
+    return tuple(dict.fromkeys(text for text in texts if text))
+
+
+def marked(text: str, warned: object) -> str:
+    """`text`, with the mark where there is a warning."""
+    return f"{text} {MARK}" if warned else text
+
+
 def points(findings: Findings, curve: Curve) -> list[dict[str, Any]] | None:
     """The points of that curve in one run's findings; None where the run has no such curve."""
     of_finding = findings.get(curve.finding, {"curves": []})["curves"]
@@ -138,6 +152,7 @@ def _finding(found: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "settings": dict(found.get("settings") or {}),
         "title": one_line(found["title"]),
+        "warning": one_line(found.get("warning") or ""),
         "shares": {_share_name(name): _share(about) for name, about in (found.get("shares") or {}).items()},
         "curves": [_curve(each) for each in found.get("curves") or ()],
         **{

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.paper import published
 from analysis.paper.beside_paper import Comparison, beside_paper
 from analysis.reading.columns import METRICS, ends
-from analysis.reading.findings import Share, shares
+from analysis.reading.findings import Share, marked, shares, warnings
 from analysis.tables.cells import SYMBOLS, Block, Cell, blocks, unplaced
 from analysis.tables.lines import labels
 from analysis.tables.records import number
@@ -131,6 +131,7 @@ def _run(index: int, row: Mapping[Hashable, Any], measured: Sequence[str]) -> di
         **metrics,
         "seed": seed,
         "label": row["defense"],
+        "shown_state": marked(row["state"], warnings([row["findings"]])),
         "page": f"pages/{page}.html",
     }
 

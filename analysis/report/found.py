@@ -52,10 +52,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Found:
-    """One finding; `columns` are those of `table`, a file in the run directory, "" where there are none."""
+    """One finding; `columns` are those of `table`, a file in the run directory; "" for none, like `warning`."""
 
     key: str
     title: str
+    warning: str
     shares: tuple[tuple[Share, Measured], ...]
     curves: tuple[DrawnCurve, ...]
     columns: Mapping[str, str]
@@ -73,6 +74,7 @@ def found(row: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[Found]:
         yield Found(
             key=key,
             title=finding["title"],
+            warning=finding["warning"],
             shares=tuple((share, measured(share.name, row, result)) for share in shares),
             curves=tuple(_drawn(curve, of_one) for curve in findings.curves([of_one]).values()),
             columns=columns,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis.reading.columns import METRICS
-from analysis.reading.findings import Share, shares
+from analysis.reading.findings import MARK, Share, marked, shares, warnings
 from analysis.tables import headings
 from analysis.tables.trend import trend
 
@@ -63,7 +63,8 @@ class Cell:
         done: the run directories of the seeds that have a result.
         runs: how many seeds there are.
         estimates: one for every metric of `collect`, and for every share that a finding of any run has.
-        notes: one line for every hole and its reason.
+        notes: one line for every hole and its reason, and for every warning.
+        warnings: what findings of its runs warn of, each with the seeds.
     """
 
     defense: str
@@ -73,12 +74,13 @@ class Cell:
     runs: int
     estimates: dict[str, Estimate]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def seeds(self) -> str:
-        """How many are done: 5, or "3 of 5" when some are missing."""
+        """How many are done: 5, or "3 of 5" when some are missing; marked where there is a warning."""
         done = len(self.done)
-        return str(done) if done == self.runs else f"{done} of {self.runs}"
+        return marked(str(done) if done == self.runs else f"{done} of {self.runs}", self.warnings)
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,12 @@ def _cell(label: str, runs: pandas.DataFrame, measured: Sequence[str]) -> Cell:
         undefined = done[done[name].isna() & done["findings"].map(lambda found, key=share.finding: key in found)]
         if len(undefined):
             notes.append(f"{where}, {_seeds(undefined)}: {share.symbol} is undefined, it is a share of no example")
+    warned = tuple(
+        f"{MARK} {where}, seed {seed}: {text}"
+        for seed, found in zip(done["seed"], done["findings"], strict=True)
+        for text in warnings([found])
+    )
+    notes += warned
     notes += [f"{where}: {key} was measured with different settings" for key in differing(done["findings"])]
     twice = done[done["seed"].duplicated(keep=False)]
     if len(twice):
@@ -194,6 +202,7 @@ def _cell(label: str, runs: pandas.DataFrame, measured: Sequence[str]) -> Cell:
         runs=len(runs),
         estimates=estimates,
         notes=tuple(notes),
+        warnings=warned,
     )
 
 

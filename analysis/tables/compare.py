@@ -60,6 +60,7 @@ class Difference:
             all seeds differ by the same.
         disagreement: for an accuracy, on single examples; None for a risk, and where test sets differ or cannot be
             read.
+        warnings: what findings of the runs of either cell warn of.
     """
 
     heading: str
@@ -73,6 +74,7 @@ class Difference:
     high: float
     p: float
     disagreement: Disagreement | None
+    warnings: tuple[str, ...]
 
     @property
     def points(self) -> float:
@@ -177,6 +179,7 @@ def _differences(frame: pandas.DataFrame, block: Block, one: Cell, other: Cell) 
             high=float(high),
             p=p,
             disagreement=_disagreement(first.loc[shared], second.loc[shared], metric),
+            warnings=tuple(dict.fromkeys((*one.warnings, *other.warnings))),
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 from analysis import escaping
+from analysis.reading.findings import marked
 from analysis.tables import grids
 from analysis.tables.cells import SYMBOLS
 from analysis.tables.compare import ONE_SEED, Difference, at_lambda
@@ -18,14 +19,17 @@ def markdown(differences: Sequence[Difference]) -> str:
     lines: list[str] = []
     for heading, rows in _by_experiment(differences):
         lines += [f"### {escaping.markdown(heading)}", "", *grids.markdown(_grid(rows)), ""]
-        lines += [*(f"- {escaping.markdown(row.claim)}" for row in rows), ""]
+        lines += [
+            *(f"- {escaping.markdown(line)}" for line in (*(row.claim for row in rows), *_warnings(rows))),
+            "",
+        ]
     return "\n".join([*lines, _note(differences), ""])
 
 
 def latex(differences: Sequence[Difference]) -> str:
     r"""A `tabular` for every experiment, which needs only `\usepackage{booktabs}`, and its sentences under it."""
     found = [
-        grids.latex(_grid(rows), [heading, *(row.claim for row in rows)])
+        grids.latex(_grid(rows), [heading, *(row.claim for row in rows), *_warnings(rows)])
         for heading, rows in _by_experiment(differences)
     ]
     return "\n".join([*found, *grids.small_print([_note(differences)]), ""])
@@ -34,6 +38,10 @@ def latex(differences: Sequence[Difference]) -> str:
 def _by_experiment(differences: Sequence[Difference]) -> Iterator[tuple[str, list[Difference]]]:
     for heading, group in groupby(differences, key=lambda difference: difference.heading):
         yield heading, list(group)
+
+
+def _warnings(rows: Sequence[Difference]) -> list[str]:
+    return list(dict.fromkeys(text for row in rows for text in row.warnings))
 
 
 def _note(differences: Sequence[Difference]) -> str:
@@ -76,7 +84,14 @@ def _row(row: Difference) -> list[str]:
             str(row.disagreement.second_only),
         ]
     p = "—" if math.isnan(row.p) else f"{row.p:.2g}"
-    numbers = [f"{row.first:.2f}", f"{row.second:.2f}", difference, p, str(row.seeds), *found]
+    numbers = [
+        f"{row.first:.2f}",
+        f"{row.second:.2f}",
+        difference,
+        p,
+        marked(str(row.seeds), row.warnings),
+        *found,
+    ]
     lambdas = " and ".join(dict.fromkeys(filter(None, row.lambdas)))
     return [lambdas, SYMBOLS[row.metric], *numbers]
 
@@ -104,6 +119,7 @@ def records(differences: Sequence[Difference]) -> list[Record]:
             "second_only": row.disagreement.second_only if row.disagreement else None,
             "mcnemar_p": list(row.disagreement.p) if row.disagreement else None,
             "sentence": row.sentence,
+            "warnings": list(row.warnings),
         }
         for row in differences
     ]

@@ -38,11 +38,13 @@ class Undominated:
 
     Attributes:
         share: of the redrawn seeds, in what fraction it is so; None at one seed.
+        warnings: what findings of its runs warn of.
     """
 
     defense: str
     lambda_: str
     share: float | None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Fronts:
             of any front, in percent; NaN where there are none.
         heights: for each method with several λ the mean of its front over `reach`, the area under it by its width;
             empty, as `pairs`, where `reach` is a single place.
+        warnings: what findings of any of its runs warn of.
     """
 
     heading: str
@@ -84,6 +87,7 @@ class Fronts:
     reach: tuple[float, float]
     heights: dict[str, Interval]
     pairs: tuple[Pair, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def fronts(frame: pandas.DataFrame) -> list[Fronts]:
@@ -142,12 +146,18 @@ def _fronts(frame: pandas.DataFrame, block: Block) -> Iterator[Fronts]:
         seeds=tuple(seeds),
         left_out=left_out,
         undominated=tuple(
-            Undominated(cell.defense, cell.lambda_, share([measured["undominated"][index] for measured in drawn]))
+            Undominated(
+                cell.defense,
+                cell.lambda_,
+                share([measured["undominated"][index] for measured in drawn]),
+                cell.warnings,
+            )
             for index, cell in enumerate(cells)
             if whole["undominated"][index]
         ),
         reach=whole["reach"],
         heights={method: interval(method) for method in methods if method in whole},
+        warnings=tuple(text for cell in cells for text in cell.warnings),
         pairs=tuple(
             Pair(
                 pair,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from analysis import escaping
+from analysis.reading.findings import marked
 from analysis.tables import grids
 from analysis.tables.pareto import Fronts, Interval, Pair
 from analysis.tables.records import Record, formats, number
@@ -91,7 +92,7 @@ def _lines(found: Fronts) -> Iterator[str]:
         return
     cells = []
     for cell in found.undominated:
-        name = f"{cell.defense} λ = {cell.lambda_}" if cell.lambda_ else cell.defense
+        name = marked(f"{cell.defense} λ = {cell.lambda_}" if cell.lambda_ else cell.defense, cell.warnings)
         cells.append(name + ("" if cell.share is None else f" ({100 * cell.share:.0f} %)"))
     yield f"not dominated, {_seeds(len(found.seeds))}: {', '.join(cells)}"
     low, high = found.reach
@@ -101,6 +102,7 @@ def _lines(found: Fronts) -> Iterator[str]:
         yield f"{method}: R_hyp⁻ on its front, mean over R_nat {low:.2f} to {high:.2f}: {_interval(height)}"
     for pair in found.pairs:
         yield _pair(pair)
+    yield from found.warnings
 
 
 def _seeds(count: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from analysis import escaping
 from analysis.reading.columns import METRICS
-from analysis.reading.findings import Share, shares
+from analysis.reading.findings import MARK, Share, marked, shares, warnings
 from analysis.reading.selection import OPTIONS
 from analysis.tables import grids
 from analysis.tables.cells import SYMBOLS, Estimate, differing, one_spelling
@@ -31,6 +31,7 @@ class Pivot:
     Attributes:
         rows, columns: the settings on either side; row_keys, column_keys: their values, in printed order.
         shares: of the metrics those that are shares of findings.
+        warnings: by row and column, what findings of the runs there warn of.
     """
 
     rows: Key
@@ -40,6 +41,13 @@ class Pivot:
     column_keys: tuple[Key, ...]
     estimates: Mapping[tuple[Key, Key, str], Estimate]
     shares: Mapping[str, Share]
+    warnings: Mapping[tuple[Key, Key], tuple[str, ...]]
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands under the table: what its shares are, and its warnings."""
+        texts = dict.fromkeys(text for several in self.warnings.values() for text in several)
+        return [*(share.line for share in self.shares.values()), *(f"{MARK} {text}" for text in texts)]
 
 
 def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], metrics: Sequence[str]) -> Pivot:
@@ -71,6 +79,7 @@ def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], 
 
     estimates: dict[tuple[Key, Key, str], Estimate] = {}
     places: list[tuple[Key, Key]] = []
+    warned: dict[tuple[Key, Key], tuple[str, ...]] = {}
     for _, alike in placed.groupby([shown[key] for key in keys], sort=False):
         values = shown.loc[alike.index[0]]
         row, column = (tuple(values[key] for key in side) for side in (rows, columns))
@@ -78,6 +87,7 @@ def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], 
         _refuse_other_measurements(alike, {of_findings[name].finding for name in metrics if name in of_findings})
         places.append((row, column))
         done = alike[alike["state"] == "done"]
+        warned[row, column] = warnings(done["findings"])
         for metric in metrics:
             percent = 100 * done[metric]
             if percent.count():
@@ -99,6 +109,7 @@ def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], 
         in_order(columns, (column for _, column in places)),
         estimates,
         {name: share for name, share in of_findings.items() if name in metrics},
+        warned,
     )
 
 
@@ -132,13 +143,13 @@ def _refuse_other_measurements(runs: pandas.DataFrame, findings: Collection[str]
 
 def markdown(table: Pivot) -> str:
     """A column for every row setting, then one for every column key and metric; text from configs is escaped."""
-    about = [f"- {escaping.markdown(share.line)}" for share in table.shares.values()]
+    about = [f"- {escaping.markdown(line)}" for line in table.lines]
     return "\n".join([*grids.markdown(_grid(table)), "", *about, *([""] * bool(about)), _UNITS, ""])
 
 
 def latex(table: Pivot) -> str:
     r"""One `tabular` that needs only `\usepackage{booktabs}`."""
-    return grids.latex(_grid(table), [*(share.line for share in table.shares.values()), _UNITS])
+    return grids.latex(_grid(table), [*table.lines, _UNITS])
 
 
 def records(table: Pivot) -> list[Record]:
@@ -152,6 +163,7 @@ def records(table: Pivot) -> list[Record]:
             "mean": number(found.mean),
             "std": number(found.std),
             "n": found.n,
+            "warning": "; ".join(table.warnings[row, column]),
         }
         for row in table.row_keys
         for column in table.column_keys
@@ -172,7 +184,13 @@ def _grid(table: Pivot) -> grids.Grid:
     for column, metric in tops:
         settings = [_named(key, value) for key, value in zip(table.columns, column, strict=True)]
         titles.append(", ".join([*settings, symbols.get(metric, metric)]))
-    rows = [[*row, *(_shown(table.estimates.get((row, *top))) for top in tops)] for row in table.row_keys]
+    rows = [
+        [
+            *row,
+            *(marked(_shown(table.estimates.get((row, *top))), table.warnings.get((row, top[0]))) for top in tops),
+        ]
+        for row in table.row_keys
+    ]
     return grids.Grid(titles, rows, words=len(table.rows))
 
 

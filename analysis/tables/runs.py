@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import escaping
 from analysis.reading.columns import FOUND
-from analysis.reading.findings import Curve, curves, points, shares
+from analysis.reading.findings import MARK, Curve, curves, marked, points, shares, warnings
 from analysis.tables import grids
 from analysis.tables.cells import SYMBOLS
 
@@ -69,17 +69,23 @@ def parquet(frame: pandas.DataFrame) -> bytes:
 
 def markdown(frame: pandas.DataFrame) -> str:
     """What fits on a page: the runs with their state, the metrics of the trade-off table and findings' shares."""
-    about = [f"- {escaping.markdown(share.line)}" for share in shares(frame["findings"]).values()]
+    about = [f"- {escaping.markdown(line)}" for line in _lines(frame)]
     return "\n".join([*grids.markdown(_grid(frame)), "", *about, *([""] * bool(about)), _PERCENT, ""])
 
 
 def latex(frame: pandas.DataFrame) -> str:
     """The same for a paper."""
-    return grids.latex(_grid(frame), [*(share.line for share in shares(frame["findings"]).values()), _PERCENT])
+    return grids.latex(_grid(frame), [*_lines(frame), _PERCENT])
+
+
+def _lines(frame: pandas.DataFrame) -> list[str]:
+    """What stands under the table: what its shares are, and what findings warn of."""
+    about = [share.line for share in shares(frame["findings"]).values()]
+    return [*about, *(f"{MARK} {text}" for text in warnings(frame["findings"]))]
 
 
 def whole(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """The runs of `frame` (from `collect`) with a column for each curve and each search, after all others."""
+    """The runs of `frame` (from `collect`) with columns for curves, searches and warnings, after all others."""
     import pandas
 
     added: dict[str, Any] = {
@@ -90,6 +96,8 @@ def whole(frame: pandas.DataFrame) -> pandas.DataFrame:
     for name, flag in dict.fromkeys((name, flag) for name, by in by_search for flag in by):
         decided = [found.get(name, {}).get(flag) for found in frame["searches"]]
         added[f"searches.{name}.{flag}"] = pandas.array(decided, dtype="Int64")
+    if any(texts := ["; ".join(warnings([found])) for found in frame["findings"]]):
+        added["warning"] = texts
     return pandas.concat([frame.drop(columns=list(FOUND)), pandas.DataFrame(added, index=frame.index)], axis=1)
 
 
@@ -129,7 +137,11 @@ _PERCENT = "Percent; in brackets the 95 % Wilson interval."
 def _grid(frame: pandas.DataFrame) -> grids.Grid:
     symbols = {**SYMBOLS, **{name: share.symbol for name, share in shares(frame["findings"]).items()}}
     rows = [
-        [f"{row['name']}-{row['run_id']}", row["state"], *(_shown(row, metric) for metric in symbols)]
+        [
+            f"{row['name']}-{row['run_id']}",
+            marked(row["state"], warnings([row["findings"]])),
+            *(_shown(row, metric) for metric in symbols),
+        ]
         for row in frame.to_dict("records")
     ]
     return grids.Grid(["run", "state", *symbols.values()], rows, words=2)

@@ -23,6 +23,7 @@ def add_finding(
     curves: Sequence[dict[str, Any]] = (),
     columns: Mapping[str, str] | None = None,
     pictures: Mapping[str, str] | None = None,
+    warning: str = "",
 ) -> Path:
     """Say in the run's result that it has a finding; `shares` have a text, a symbol, a count and of how many."""
     path = run / "result.json"
@@ -34,6 +35,7 @@ def add_finding(
     result["findings"][key] = {
         "settings": {"_target_": key.capitalize(), **(settings or {})},
         "title": title,
+        "warning": warning,
         "shares": {
             name: {"about": about, "symbol": symbol, "unit": "share"}
             for name, (about, symbol, *_) in (shares or {}).items()

@@ -37,6 +37,7 @@ def frame(sweep: str) -> pandas.DataFrame:
             **dict.fromkeys((*METRICS, *CERTIFIED), 0.5),
             "run_id": job.run_id,
             "state": "done",
+            "findings": {},
         }
         for job in wanted(sweep, "seed=0")
     ]
