@@ -158,6 +158,8 @@ class Experiment:
             for needed in several:
                 if (other := _known(needed.dataset, here)) != known:
                     raise InputError(f"{component}: takes models of {_told(known)}, got one of {_told(other)}")
+        if hasattr(self.training_data, "check"):
+            self.training_data.check(self, *known)
 
     def run(self, directory: RunDirectory, observer: Observer, model_of: ModelOf) -> Core:
         """Train, or go on training, from the newest checkpoint in `directory`; then evaluate.
