@@ -158,6 +158,9 @@ class Experiment:
             for needed in several:
                 if (other := _known(needed.dataset, here)) != known:
                     raise InputError(f"{component}: takes models of {_told(known)}, got one of {_told(other)}")
+        for part in (self.training_data, *self.measurements.values()):
+            if hasattr(part, "check"):
+                part.check(self, *known)
 
     def run(self, directory: RunDirectory, observer: Observer, model_of: ModelOf) -> Core:
         """Train, or go on training, from the newest checkpoint in `directory`; then evaluate.

@@ -111,7 +111,8 @@ class Subject:
 class Measurement(Protocol):
     """What the frozen dataclass of a measurement offers.
 
-    It may have a method `prerequisites(experiment)` too, as `TrainingData` has.
+    It may have the methods `prerequisites(experiment)` and `check(experiment, shape, classes)` too, as
+    `TrainingData` has.
     """
 
     def measure(self, subject: Subject) -> Finding:

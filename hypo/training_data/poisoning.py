@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,18 +17,14 @@ from hypo.defenses.standard import Standard
 from hypo.runs.crafted import Crafted
 from hypo.settings import checks
 from hypo.settings.components import describe
-from hypo.settings.device import few_threads, resolve
-from hypo.settings.errors import InputError
-from hypo.settings.identity import training_id
+from hypo.settings.device import resolve
 from hypo.settings.randomness import generator
 from hypo.training.recipe import Recipe
+from hypo.training_data.crafting import Stored, craft, made_of
 from hypo.training_data.quality import Quality
 
 PUBLISHED = ProjectedGradient(steps=100, relative_step=1 / 5, start="clean")
 """The search of the paper."""
-
-BATCH = 500
-"""How many images are crafted at once; a constant, so that the poisons never depend on it."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ class Poisoning:
     crafter: Crafter
     attack: ProjectedGradient = PUBLISHED
     seed: int = 0
-    stored: Literal["rounded", "truncated"] = "rounded"
+    stored: Stored = "rounded"
 
     def __post_init__(self) -> None:
         checks.integer("seed", self.seed, at_least=0)
@@ -94,33 +90,19 @@ class Poisoning:
             "attack": describe(self.attack, identity=True),
             "seed": self.seed,
             "stored": self.stored,
-            "dataset": describe(experiment.dataset, identity=True),
-            "train_limit": experiment.recipe.train_limit,
             "threat_model": describe(experiment.threat_model, identity=True),
-            "model": training_id(needed),
+            **made_of(experiment, needed),
         }
         poisons = crafted.images("poisoning", settings, lambda: self._craft(train, finer, experiment, model))
         return replace(finer, train=Split(poisons.contiguous(memory_format=torch.channels_last), train.labels))
 
     def _craft(self, train: Split, data: ImageData, experiment: Any, model: nn.Module) -> Tensor:
         """(examples, channels, height, width) uint8, for the examples of `train`."""
-        device, classes = resolve(experiment.device), len(data.classes)
+        device = resolve(experiment.device)
         random = generator(device, self.seed, "poisoning")
-        model.to(device).to(memory_format=torch.channels_last)
-        parts = []
-        with few_threads(model, BATCH):
-            for begin in range(0, len(train), BATCH):
-                labels = train.labels[begin : begin + BATCH].to(device)
-                clean = train.images[begin : begin + BATCH].to(device).float() / data.maximum
-                _check_classes(model, clean, classes)
-                goal = Targeted((labels + 1) % classes)
-                poisons = self.attack.last(model, clean, goal, experiment.threat_model, random) * data.maximum
-                parts.append((poisons.round() if self.stored == "rounded" else poisons).to(torch.uint8).cpu())
-        return torch.cat(parts)
 
+        def towards_the_next_class(images: Tensor, part: slice) -> Tensor:
+            goal = Targeted((train.labels[part].to(device) + 1) % len(data.classes))
+            return self.attack.last(model, images, goal, experiment.threat_model, random)
 
-def _check_classes(model: nn.Module, images: Tensor, classes: int) -> None:
-    with torch.no_grad():
-        known = model(images[:1]).shape[1]
-    if known != classes:
-        raise InputError(f"training_data: the crafting model knows {known} classes, the data set has {classes}")
+        return craft(model, train, data, experiment, towards_the_next_class, self.stored)

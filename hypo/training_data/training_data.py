@@ -19,7 +19,8 @@ class TrainingData(Protocol):
 
     Like any component it may have a method `prerequisites(experiment) -> Sequence[Experiment]`, the experiments
     that are to be done first because their models are needed here; `OtherRun.of` makes them of the one that is
-    trained on this.
+    trained on this. One that not every experiment can have has a method `check(experiment, shape, classes)`, which
+    refuses it with InputError before anything starts; `shape` is (channels, height, width) of the images.
     """
 
     def prepare(

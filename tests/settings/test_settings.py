@@ -38,6 +38,8 @@ REQUIRED: dict[str, Any] = {
     "optimizer": "adam",
     "learning_rate": 0.3,
     "crafter": Crafter(Lenet(), 0.1),
+    "model": OtherRun(arch=Lenet(2), seed=3),
+    "targets": "next",
     "held": {"narrow": OtherRun(arch=Lenet(2)), "reseeded": OtherRun(seed=5)},
 }
 """Values for the fields that have no default."""

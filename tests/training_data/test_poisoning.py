@@ -20,7 +20,7 @@ from hypo.datasets.digits import Digits
 from hypo.datasets.images import ImageData, Split
 from hypo.jobs.experiment import Experiment
 from hypo.runs.crafted import Crafted
-from hypo.training_data import poisoning
+from hypo.training_data import crafting
 from hypo.training_data.poisoning import Poisoning
 
 
@@ -118,7 +118,7 @@ def test_the_poisons_are_always_the_same_and_crafted_part_by_part(
     first = poisoned(digits, digits_mlp)
     assert sizes == [500, 100]
     assert torch.equal(poisoned(digits, digits_mlp).train.images, first.train.images)
-    monkeypatch.setattr(poisoning, "BATCH", 250)
+    monkeypatch.setattr(crafting, "BATCH", 250)
     other = poisoned(digits, digits_mlp)
     assert sizes[4:] == [250, 250, 100]
     # Only an example whose gradient vanishes depends on the noise of its batch; a rounding may differ besides.
