@@ -39,8 +39,9 @@ class Examples:
 def examples(run: str | Path, count: int) -> Examples:
     """The first `count` mistakes that a false friend hid, and as many predictions that an adversary broke.
 
-    The run's own attack is repeated on them, from a seed of its own, and its best point is shown; examples on
-    which it does not succeed this time are passed over.
+    The run's own attack is repeated on them, from a seed of its own, and its best point is shown, or the first
+    that succeeds, if that is the `point` of the run's `pictures`; examples on which it does not succeed this time
+    are passed over.
 
     Raises:
         InputError: when it is no run, has no model and examples yet, or its data are no longer there.

@@ -56,6 +56,7 @@ def samples(run: str | Path, count: int) -> Samples:
     from hypo.runs.crafted import AlreadyCrafted
     from hypo.runs.directory import RunDirectory
     from hypo.settings.identity import trains
+    from hypo.training.holding_out import divided
 
     path = Path(run)
     directory = RunDirectory(path)
@@ -70,8 +71,7 @@ def samples(run: str | Path, count: int) -> Samples:
     models = [nn.Identity() for _ in experiment.prerequisites]
     kept = AlreadyCrafted(path.absolute().parent.parent / "crafted", path.name)
     prepared = experiment.training_data.prepare(data, experiment, models, kept)
-    limit = experiment.recipe.train_limit
-    (before, _), (after, _) = data.train.limited(limit), prepared.train.limited(limit)
+    (before, _), (after, _) = (divided(each.train, experiment.recipe) for each in (data, prepared))
     _, chosen = before.limited(count)
     shown = tuple(
         Sample(

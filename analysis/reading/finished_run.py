@@ -31,6 +31,7 @@ class FinishedRun:
         classes: the names of the labels.
         test_size: how many test images the data set has, whether or not the run was measured on them.
         attack: threat model and evaluation.
+        first: whether its pictures show the first point that succeeds, see `Pictures`.
     """
 
     name: str
@@ -41,6 +42,7 @@ class FinishedRun:
     classes: tuple[str, ...]
     test_size: int
     attack: tuple[Any, Any]
+    first: bool
 
     def demonstrate(
         self, rows: torch.Tensor, goal_of: Callable[[Tensor], Goal], count: int
@@ -49,7 +51,7 @@ class FinishedRun:
         from hypo.measurements.pictures import demonstrate
 
         chosen = (self.images[rows], self.labels[rows], self.classes)
-        return demonstrate(self.model, *chosen, goal_of, *self.attack, count)
+        return demonstrate(self.model, *chosen, goal_of, *self.attack, count, first=self.first)
 
 
 def read(path: Path) -> FinishedRun:
@@ -69,7 +71,9 @@ def read(path: Path) -> FinishedRun:
     data = _load(build(config["dataset"], "dataset"))
     attack = (build(config["threat_model"], "threat_model"), build(config["evaluation"], "evaluation"))
     name = str(config.get("name", path.name))
-    return FinishedRun(name, flags, model, images, labels, data.classes, len(data.test), attack)
+    pictures = config.get("measurement", {}).get("pictures", {})
+    first = pictures.get("point") == "first_success"
+    return FinishedRun(name, flags, model, images, labels, data.classes, len(data.test), attack, first)
 
 
 def read_flags(path: Path) -> pandas.DataFrame:

@@ -22,7 +22,7 @@ _NO_SINGLE_SETTING = {"evaluation.batch", "defense.lambda_", "threat_model.epsil
 _IN_TURN = {"evaluation.then", "defense.held"}
 
 _IMPLIED: Mapping[str, Mapping[str, Any]] = {
-    "Recipe": {"last_batch": "drop"},
+    "Recipe": {"last_batch": "drop", "hold_out": 0, "keep": "last"},
     "Evaluation": {"surrogate": True, "then": {}},
     "Lenet": {"width": 16},
     "OtherRun": dict.fromkeys(("arch", "training_data", "defense", "threat_model", "recipe", "seed")),

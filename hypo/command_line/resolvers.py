@@ -7,11 +7,13 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from hypo.settings import checks
+from hypo.settings.errors import InputError
 
 
 def register() -> None:
-    """Make `${if:…}`, `${at_least:…}`, `${one_of:…}` and `${smaller:…}` known; again is harmless."""
-    for name, resolver in (("if", _if), ("at_least", _at_least), ("one_of", _one_of), ("smaller", _smaller)):
+    """Make `${if:…}`, `${smaller:…}` and the conditions below them known; again is harmless."""
+    conditions = (("at_least", _at_least), ("at_most", _at_most), ("one_of", _one_of))
+    for name, resolver in (("if", _if), ("smaller", _smaller), *conditions):
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
@@ -24,6 +26,14 @@ def _if(condition: Any, then: Any, otherwise: Any) -> Any:
 def _at_least(value: Any, bound: float) -> bool:
     # What is no number is refused, in words of its own, when the setting itself is read.
     return isinstance(value, (int, float)) and value >= bound
+
+
+def _at_most(value: Any, bound: Any) -> bool:
+    """Of numbers and fractions such as 2/255."""
+    try:
+        return checks.number("", value) <= checks.number("", bound)
+    except InputError:
+        return False  # refused, in words of its own, when the setting itself is read
 
 
 def _one_of(value: Any, *choices: Any) -> bool:

@@ -28,7 +28,9 @@ class Defense(Protocol):
 
     A class variable `uses_threat_model = False` says that the trained model is the same for every threat model.
     One that needs other models has the method `prerequisites` of `TrainingData`, and `given(models)`, the defense
-    with these trained models at hand, in their order, in `eval()` mode and on the device of the training.
+    with these trained models at hand, in their order, in `eval()` mode and on the device of the training. One that
+    trains against an inner attack has it as `attack`, a `ProjectedGradient`, or None where it perturbs nothing:
+    what is held out of training is scored under it.
     """
 
     def loss(

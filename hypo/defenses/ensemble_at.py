@@ -70,10 +70,14 @@ class AmongModels:
     Args:
         held: in `eval()` mode and on the device of the training.
         alpha, own: see `EnsembleAt`.
+
+    Attributes:
+        attack: the single step; None with α = 1, where nothing is perturbed.
     """
 
     def __init__(self, held: Sequence[nn.Module], alpha: float, own: bool) -> None:
         self.held, self.alpha, self.own = tuple(held), alpha, own
+        self.attack = FGSM if alpha < 1 else None
 
     def loss(
         self,

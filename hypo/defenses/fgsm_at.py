@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hypo.attacks.goals.adversarial import Adversarial
+from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.defenses.defense import Loss
 from hypo.defenses.mixed_error import FGSM, mixed
@@ -29,6 +30,11 @@ class FgsmAt:
 
     def __post_init__(self) -> None:
         checks.number("alpha", self.alpha, at_least=0, at_most=1)
+
+    @property
+    def attack(self) -> ProjectedGradient | None:
+        """The single step; None with α = 1, where nothing is perturbed."""
+        return FGSM if self.alpha < 1 else None
 
     def loss(
         self,

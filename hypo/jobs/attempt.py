@@ -191,7 +191,7 @@ class _Recorder:
     observer: Observer
 
     def epoch(self, row: dict[str, float], epochs: int) -> None:
-        self.directory.update_status(epoch=int(row["epoch"]))
+        self.directory.update_status(**{key: int(row[key]) for key in ("epoch", "kept_epoch") if key in row})
         self.mirror.log(row)
         self.observer.epoch(row, epochs)
 

@@ -32,6 +32,7 @@ from hypo.settings.device import few_threads, named, resolve
 from hypo.settings.errors import InputError
 from hypo.settings.identity import GROUPS, run_id, training_id, trains
 from hypo.settings.randomness import derive
+from hypo.training import holding_out
 from hypo.training.loop import train
 from hypo.training.recipe import Recipe
 from hypo.training_data.elsewhere import Elsewhere
@@ -154,6 +155,8 @@ class Experiment:
             self.arch.build(*known)
         if here and hasattr(self.arch, "load"):
             self.build_model(_load(self.dataset))
+        if here and self.recipe.hold_out and trains(self):
+            holding_out.check(self.recipe, len(_load(self.dataset).train))
         for component, several in self.needs.items():
             for needed in several:
                 if (other := _known(needed.dataset, here)) != known:

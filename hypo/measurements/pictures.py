@@ -8,8 +8,9 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -69,12 +70,18 @@ class Pictures:
 
     Attributes:
         count: of how many mistakes, at most, >= 1.
+        point: which point of those that reach the goal: that of "largest_margin", or "first_success", where an
+            attack that wants to be seen as little as may be stops (Tao et al. 2020, Appendix A.1).
     """
 
     count: int = 4
+    point: Literal["largest_margin", "first_success"] = field(
+        default="largest_margin", metadata={"implied": "largest_margin"}
+    )
 
     def __post_init__(self) -> None:
         checks.integer("count", self.count, at_least=1)
+        checks.choice("point", self.point, ("largest_margin", "first_success"))
 
     def measure(self, subject: Subject) -> Finding:
         """The first `count` that are hidden again, of the first twice as many that were."""
@@ -82,7 +89,8 @@ class Pictures:
         hidden = torch.from_numpy(flags.example[~flags.correct & flags.hyp])[: 2 * self.count].to(subject.device)
         images, labels = data.test.images[hidden].float() / data.maximum, data.test.labels[hidden]
         attack = (data.classes, Hypocritical, subject.threat_model, subject.evaluation)
-        shown = demonstrate(subject.model, images, labels, *attack, count=self.count)
+        first = self.point == "first_success"
+        shown = demonstrate(subject.model, images, labels, *attack, count=self.count, first=first)
         return finding(sheet(shown) if shown else None)
 
 
@@ -102,6 +110,8 @@ def demonstrate(
     threat_model: ThreatModel,
     evaluation: Evaluation,
     count: int,
+    *,
+    first: bool = False,
 ) -> tuple[Example, ...]:
     """At most `count` of the images, in their order, with the best point of the evaluation's searches.
 
@@ -111,6 +121,7 @@ def demonstrate(
         images: (examples, channels, height, width) in [0, 1], on the model's device; those on which an attack
             succeeded before. labels: (examples,) int64.
         goal_of: what the attack is after, such as `Hypocritical`.
+        first: whether it is not the best point that is shown but the first that succeeds.
     """
     images, labels = images[: 2 * count], labels[: 2 * count]
     if not len(images):
@@ -120,10 +131,10 @@ def demonstrate(
         source = generator(images.device, 0, "demonstration")  # another word would make other pictures
         perturbed, margin = images, torch.full(labels.shape, float("-inf"), device=images.device)
         for search in evaluation.searches.values():
-            candidate = best(search, model, images, goal, threat_model, source)
+            candidate = best(search, model, images, goal, threat_model, source, first=first)
             with torch.no_grad():
                 further = goal.margin(model(candidate))
-            better = further > margin
+            better = (further > margin) & (margin <= 0) if first else further > margin
             perturbed = torch.where(better.view(-1, 1, 1, 1), candidate, perturbed)
             margin = torch.where(better, further, margin)
         with torch.no_grad():

@@ -16,10 +16,15 @@ from hypo.defenses.defense import Defense
 from hypo.settings.errors import DivergedError
 from hypo.settings.randomness import generator
 from hypo.training.augmentation import augment
+from hypo.training.holding_out import accuracies, best, divided
 from hypo.training.recipe import Recipe
 
 History = list[dict[str, float]]
-"""One row an epoch, with what `train` measures: `epoch` (from 1), rates, loss, accuracies in [0, 1] and speed."""
+"""One row an epoch, with what `train` measures: `epoch` (from 1), rates, loss, accuracies in [0, 1] and speed.
+
+Where examples are held out also `held_out_clean_accuracy` and `held_out_robust_accuracy` (nan without an inner
+attack), and with `keep=best` the `kept_epoch`, whose model is the best so far: in the last row, that of the run.
+"""
 
 Checkpoint = dict[str, Any]
 """What an epoch leaves behind: tensors and numbers only, so that it loads with `weights_only=True`."""
@@ -48,7 +53,8 @@ def train(
     """Train `model` in place.
 
     All random numbers of an epoch are drawn from (seed, epoch), so that a run resumed from any epoch's
-    checkpoint goes on as if it had never stopped: bit by bit on a CPU.
+    checkpoint goes on as if it had never stopped: bit by bit on a CPU. In the end the model is that of the last
+    epoch, or of the best one, as the recipe says.
 
     Args:
         model: from (batch, channels, height, width) images in [0, 1] to logits.
@@ -57,22 +63,26 @@ def train(
         after_epoch: given each epoch's checkpoint, whose "history" is that of all epochs so far.
 
     Raises:
+        InputError: when all examples are to be held out.
         DivergedError: at the end of the first epoch whose loss is not finite.
     """
-    split, _ = train_split.limited(recipe.train_limit)
+    split, held_out = divided(train_split, recipe)
     optimizer = recipe.build_optimizer(model)
     scheduler = recipe.build_scheduler(optimizer, recipe.steps_an_epoch(len(split)))
     history: History = []
+    kept: Checkpoint | None = None
     if resume is not None:
         model.load_state_dict(resume["model"])
         optimizer.load_state_dict(resume["optimizer"])
         scheduler.load_state_dict(resume["scheduler"])
-        history = list(resume["history"])
+        history, kept = list(resume["history"]), resume.get("best")
     for epoch in range(len(history) + 1, recipe.epochs + 1):
         started = time.perf_counter()
         learning_rate = optimizer.param_groups[0]["lr"]
         means = _epoch(model, split, maximum, defense, threat_model, recipe, optimizer, scheduler, seed, epoch)
-        loss, clean, perturbed = means.tolist()  # the only time in an epoch that the device is read
+        scores = accuracies(model, held_out, maximum, defense, threat_model, recipe.batch, seed)
+        # The only time in an epoch that the device is read.
+        loss, clean, perturbed, *measured = torch.cat([means, scores]).tolist()
         if not math.isfinite(loss):
             raise DivergedError(f"the loss of epoch {epoch} is {loss}")
         seconds = time.perf_counter() - started
@@ -83,8 +93,12 @@ def train(
             "clean_accuracy": clean,
             "perturbed_accuracy": perturbed,
             "seconds": seconds,
-            "images_per_second": recipe.images_an_epoch(len(train_split)) / seconds,
+            "images_per_second": recipe.images_an_epoch(len(split)) / seconds,
+            **dict(zip(("held_out_clean_accuracy", "held_out_robust_accuracy"), measured, strict=False)),
         }
+        if recipe.keep == "best":
+            kept = best(kept, model, epoch, measured)
+            row["kept_epoch"] = kept["epoch"]
         history.append(row)
         after_epoch(
             {
@@ -92,8 +106,11 @@ def train(
                 "optimizer": optimizer.state_dict(),
                 "scheduler": scheduler.state_dict(),
                 "history": history,
+                **({} if kept is None else {"best": kept}),
             }
         )
+    if kept is not None:
+        model.load_state_dict(kept["model"])
     return history
 
 
@@ -140,7 +157,8 @@ def _epoch(
         )
         scheduler.step()
     for module in annealed:
-        module.anneal(epoch / recipe.epochs)  # exactly 1 at the end
+        # Exactly 1 at the end; and what is scored is the model that may be kept, as it will be evaluated.
+        module.anneal(1.0 if recipe.hold_out else epoch / recipe.epochs)
     return sums / sum(len(indices) / len(batches[0]) for indices in batches)
 
 

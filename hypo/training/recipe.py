@@ -32,6 +32,11 @@ class Recipe:
         precision: "float32", or "bfloat16" for the forward passes of training and of its inner attack; weights
             stay in float32, and evaluation always does.
         train_limit: how many training examples, a fixed random subset; None takes all.
+        hold_out: how many of these are not trained on, a fixed random subset, but scored after every epoch: by
+            clean accuracy and by robust accuracy under the defense's inner attack, see
+            `hypo.training.holding_out`.
+        keep: whether the trained model is that of the "last" epoch, or of the "best" one on what is held out: by
+            robust accuracy where the defense has an inner attack, and by clean accuracy where it has none.
     """
 
     epochs: int
@@ -47,6 +52,8 @@ class Recipe:
     precision: Literal["float32", "bfloat16"] = "float32"
     train_limit: int | None = None
     last_batch: Literal["drop", "keep"] = field(default="drop", metadata={"implied": "drop"})
+    hold_out: int = field(default=0, metadata={"implied": 0})
+    keep: Literal["last", "best"] = field(default="last", metadata={"implied": "last"})
 
     def __post_init__(self) -> None:
         checks.integer("epochs", self.epochs, at_least=1)
@@ -58,6 +65,12 @@ class Recipe:
         checks.integer("crop_padding", self.crop_padding, at_least=0)
         if self.train_limit is not None:
             checks.integer("train_limit", self.train_limit, at_least=1)
+        checks.integer("hold_out", self.hold_out, at_least=0)
+        if self.train_limit is not None and self.hold_out >= self.train_limit:
+            raise InputError(f"hold_out: takes less than train_limit, {self.train_limit}, got {self.hold_out}")
+        checks.choice("keep", self.keep, ("last", "best"))
+        if self.keep == "best" and not self.hold_out:
+            raise InputError("keep: takes best only where hold_out is at least 1, got hold_out=0")
         for epoch in self.milestones:
             checks.integer("milestones", epoch, at_least=1)
         if self.schedule == "milestones" and not self.milestones:
@@ -80,7 +93,7 @@ class Recipe:
         )
 
     def images_an_epoch(self, available: int) -> int:
-        """How many of the images that there are an epoch trains on."""
+        """How many of the images that there are, none of them held out, an epoch trains on."""
         images = min(available, self.train_limit or available)
         batch = min(self.batch, images)
         return images if self.last_batch == "keep" else images // batch * batch

@@ -141,3 +141,19 @@ def test_only_what_the_run_flagged_is_tried(done: Path, tmp_path: Path) -> None:
     found = examples(copy, 3)
     assert found.hidden == ()
     assert len(found.broken) == 3
+
+
+def test_a_run_whose_pictures_show_the_first_success_is_shown_so(done: Path, tmp_path: Path) -> None:
+    import shutil
+
+    import yaml
+
+    copy = shutil.copytree(done, tmp_path / done.name)
+    config = yaml.safe_load((copy / "config.yaml").read_text())
+    config["measurement"]["pictures"] = {"point": "first_success"}
+    (copy / "config.yaml").write_text(yaml.safe_dump(config))
+    largest, first = (examples(run, 5) for run in (done, copy))
+    for group in ("hidden", "broken"):
+        pairs = list(zip(getattr(largest, group), getattr(first, group), strict=True))
+        assert all((one.clean == other.clean).all() for one, other in pairs)
+        assert any((one.perturbed != other.perturbed).any() for one, other in pairs)

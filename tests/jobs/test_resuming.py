@@ -10,7 +10,8 @@ import pytest
 import torch
 from compared import Stopping, assert_same_results
 from forked import Forked
-from small_jobs import Silent, job
+from small_jobs import THRM, Silent, job
+from small_models import small_experiment, small_recipe
 
 from hypo.jobs.attempt import attempt
 from hypo.runs.directory import RunDirectory
@@ -98,3 +99,16 @@ def test_an_interrupted_run_says_so_and_goes_on(tmp_path: Path, uninterrupted: R
     assert [entry["outcome"] for entry in attempts] == ["interrupted", "done"]
     assert [entry["cause"] for entry in attempts] == ["interrupted", None]
     assert [entry["reason"] for entry in attempts] == ["interrupted by the user", None]
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_a_run_that_keeps_its_best_epoch_resumes_to_the_same_one(tmp_path: Path, after: int) -> None:
+    experiment = small_experiment(THRM, recipe=small_recipe(learning_rate=0.3, hold_out=30, keep="best"))
+    with pytest.raises(KeyboardInterrupt):
+        attempt(job(tmp_path / "stopped", experiment), Stopping(after))
+    directories = [job(tmp_path / name, experiment).directory for name in ("stopped", "whole")]
+    assert directories[0].result() is None
+    for name in ("stopped", "whole"):
+        assert attempt(job(tmp_path / name, experiment), Silent()).state == "done"
+    assert_same_results(*directories)
+    assert directories[0].status()["kept_epoch"] == directories[1].status()["kept_epoch"]

@@ -71,7 +71,7 @@ def recipe(run: Mapping[str, Any], code: bool) -> Settings:
 def _training(dataset: str, data: str, arch: str, weight: float, code: bool) -> Settings:
     """Appendix A.1; on noise and mislabeled data (A.3) nothing is augmented and no weight decays."""
     # On the last, smaller batch of an epoch the paper is silent; we drop it, the code keeps it.
-    ends = {"last_batch": "keep" if code else "drop"}
+    ends = {"last_batch": "keep" if code else "drop", "hold_out": 0, "keep": "last"}
     settings = {"_target_": "Recipe", **ends, **_BY_DATASET[dataset]}
     if arch == "linf_dist_net":
         return {**settings, **_DIST_NET}

@@ -86,10 +86,12 @@ def best(
     goal: Goal,
     threat_model: ThreatModel,
     random: torch.Generator,
+    *,
+    first: bool = False,
 ) -> Tensor:
     """`best_from` the noise that `random`, a generator on the images' device, draws for each restart."""
     noises = (torch.randn(images.shape, generator=random, device=images.device) for _ in range(search.restarts))
-    return best_from(noises, search, model, images, goal, threat_model)
+    return best_from(noises, search, model, images, goal, threat_model, first=first)
 
 
 def best_from(
@@ -101,6 +103,7 @@ def best_from(
     threat_model: ThreatModel,
     *,
     surrogate: bool = True,
+    first: bool = False,
 ) -> Tensor:
     """The point of largest margin among the clean images and all that any restart visits in the ball.
 
@@ -112,6 +115,8 @@ def best_from(
         model: any mode; left as found. During the search it is frozen and in `eval()` mode.
         images: (batch, channels, height, width) in [0, 1].
         surrogate: see `attacked`.
+        first: whether an example's search is over with the first point that reaches its goal, which is then kept
+            whatever comes after it.
 
     Returns:
         Perturbed images of the same shape, in the ball and in [0, 1].
@@ -125,6 +130,8 @@ def best_from(
         better = margin > largest  # False for a margin that is not a number
         if inside is not None:
             better &= inside
+        if first:
+            better &= largest <= 0
         found = torch.where(each(better, images), points, found)
         largest = torch.where(better, margin, largest)
 
