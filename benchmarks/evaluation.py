@@ -108,7 +108,7 @@ def measure(setting: Setting, attack: ProjectedGradient, device: torch.device, r
     """Train the setting's model and print what every way of evaluating it finds and costs."""
     model = setting.train(device, SEED)
     test, _ = setting.data.test.to(device).limited(setting.examples)
-    images = test.images.float() / setting.data.maximum
+    images = test.images[:].float() / setting.data.maximum
     batch = Evaluation(attack).batch
     # As a user has them: in the default layout, already float, and with parameters that want gradients.
     task = Task(model, images, test.labels, setting.epsilon, attack, batch).in_default_layout()

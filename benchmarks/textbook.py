@@ -21,7 +21,7 @@ class PilImages(torch.utils.data.Dataset[Any]):
         from torchvision import transforms
 
         # (examples, height, width, channels), and 8 bits whatever the data set's own maximum is.
-        rows = data.train.images.permute(0, 2, 3, 1).numpy()
+        rows = data.train.images[:].permute(0, 2, 3, 1).numpy()
         self.rows = np.round(rows * (255 / data.maximum)).astype(np.uint8)
         self.labels = data.train.labels.tolist()
         crop = [transforms.RandomCrop(rows.shape[1:3], recipe.crop_padding)] if recipe.crop_padding else []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from hypo.attacks.goals.goal import Goal
-    from hypo.datasets.images import ImageData
+    from hypo.datasets.images import ImageData, Images
     from hypo.measurements.pictures import Example
 
 
@@ -27,7 +27,7 @@ class FinishedRun:
     Attributes:
         flags: the rows of examples.parquet.
         images, labels: of the test images that it was measured on, in the order of `flags`; (examples, channels,
-            height, width) float32 in [0, 1] and (examples,) int64.
+            height, width) float32 in [0, 1], perhaps decoded on demand, and (examples,) int64.
         classes: the names of the labels.
         test_size: how many test images the data set has, whether or not the run was measured on them.
         attack: threat model and evaluation.
@@ -37,7 +37,7 @@ class FinishedRun:
     name: str
     flags: pandas.DataFrame
     model: nn.Module
-    images: Tensor
+    images: Images
     labels: Tensor
     classes: tuple[str, ...]
     test_size: int

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from hypo.attacks.searches.projected_gradient import ProjectedGradient
+    from hypo.datasets.images import Images
     from hypo.measurements.risks import Share
 
 BATCH = 500
@@ -72,7 +73,7 @@ def matrix(models: Sequence[Model], attack: ProjectedGradient | None = None) -> 
     run = finished_run.read(models[0].path)
     networks = [load_model(model.path).to(device).to(memory_format=torch.channels_last) for model in models]
 
-    def shown(network: nn.Module, images: Tensor) -> Tensor:
+    def shown(network: nn.Module, images: Images) -> Tensor:
         """(examples,) bool, which of the images it gets right."""
         answers = [predicted(network, images[part].to(device)).cpu() for part in parts(len(images), BATCH)]
         return torch.cat(answers) == run.labels

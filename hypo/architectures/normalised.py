@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,8 @@ class Architecture(Protocol):
 
     One that begins with other models has the methods `prerequisites` and `given` of a `Defense`, but gets them on
     the CPU. One that is there already has a method `load(model)`, which puts the weights into `Normalised` with
-    what `build` made; it is measured and never trained.
+    what `build` made; it is measured and never trained. One that is so at some settings only says it by a property
+    `is_loaded`.
     """
 
     def build(self, shape: tuple[int, int, int], classes: int) -> nn.Module:
@@ -27,6 +28,11 @@ class Architecture(Protocol):
         Raises InputError, naming `arch`, when it cannot take images of `shape` (channels, height, width).
         """
         ...
+
+
+def is_loaded(arch: Any) -> bool:
+    """Whether an architecture is there already, so that it is measured and never trained."""
+    return getattr(arch, "is_loaded", hasattr(arch, "load"))
 
 
 class Normalised(nn.Module):

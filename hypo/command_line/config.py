@@ -13,14 +13,12 @@ from omegaconf.errors import InterpolationResolutionError
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.command_line.explain import KEYS
 from hypo.command_line.references import resolved
-from hypo.defenses.none import NoDefense
-from hypo.jobs.experiment import Experiment
-from hypo.jobs.job import Job, measurements
+from hypo.jobs.experiment import Experiment, settled
+from hypo.jobs.job import Job, measurements, option_of
 from hypo.settings import checks
 from hypo.settings.components import build, describe
 from hypo.settings.errors import InputError
 from hypo.settings.identity import GROUPS
-from hypo.training_data.elsewhere import Elsewhere
 
 REFERRED_TO = ("authors_code", "default_epsilon", "published_learning_rate", "authors_learning_rate")
 """What other settings refer to: looked at first, so that a wrong value is refused under its own name."""
@@ -64,13 +62,13 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
     # In this order, so that a wrong value is refused under the name that it is set by.
     for key in ("arch", "recipe", "training_attack", "crafter"):
         build(plain[key], key, ProjectedGradient if key == "training_attack" else None)
-    components = {group: build(plain[group], group) for group in GROUPS}
-    names = {group: choices[group] for group in GROUPS}
-    if hasattr(components["arch"], "load"):
-        components["training_data"], names["training_data"] = Elsewhere(), "elsewhere"
-    if not getattr(components["training_data"], "trains", True):
-        # Whatever defense was typed, or is the default, has nothing to do.
-        components["defense"], names["defense"] = NoDefense(), "none"
+    typed = {group: build(plain[group], group) for group in GROUPS}
+    # Whatever defense was typed, or is the default, may have nothing to do.
+    components = settled(typed)
+    names = {
+        group: choices[group] if component is typed[group] else option_of(component)
+        for group, component in components.items()
+    }
     measured = measurements(plain["measurement"])
     experiment = Experiment(**components, measurements=measured, seed=seed, device=plain["device"])
     takes_lambda = hasattr(experiment.defense, "lambda_")

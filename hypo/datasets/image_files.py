@@ -6,11 +6,14 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from hypo.settings.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """What an image file's name ends in, in either case; files with any other ending are passed over."""
@@ -53,21 +56,27 @@ def decode(
     Raises:
         InputError: naming the first file that is broken, has more than 8 bits a channel, or another size.
     """
+    from PIL.Image import Resampling
+
     find = opened or paths.__getitem__
-    height, width = _pixels(paths[0], find(0), size).shape[:2]
+
+    def resized(image: Image) -> Image:
+        return image if size is None else image.resize((size, size), Resampling.BILINEAR)
+
+    height, width = pixels(paths[0], find(0), resized).shape[:2]
     images = np.empty((len(paths), height, width, 3), np.uint8)
 
     def decode_chunk(start: int) -> bool:
         grey = True
         for index, path in enumerate(paths[start : start + CHUNK], start):
-            pixels = _pixels(path, find(index), size)
-            if pixels.shape[:2] != (height, width):
+            found = pixels(path, find(index), resized)
+            if found.shape[:2] != (height, width):
                 raise InputError(
                     f"dataset.size: must be given, such as dataset.size=32, when images differ in size:"
-                    f" {path} is {_sides(pixels)}, {paths[0]} is {height}x{width} (height x width)"
+                    f" {path} is {_sides(found)}, {paths[0]} is {height}x{width} (height x width)"
                 )
-            grey &= pixels.ndim == 2
-            images[index] = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+            grey &= found.ndim == 2
+            images[index] = found[..., np.newaxis] if found.ndim == 2 else found
         return grey
 
     # One thread a core: more of them only wait for Python's lock.
@@ -76,19 +85,26 @@ def decode(
     return images[..., :1].copy() if all_grey else images
 
 
-def _pixels(path: str, file: str | BinaryIO, size: int | None) -> np.ndarray:
-    """One decoded image: (height, width) when it is grey, else (height, width, 3); uint8."""
-    from PIL import Image
+def pixels(path: str, file: str | BinaryIO, prepared: Callable[[Image], Image]) -> np.ndarray:
+    """One decoded image: (height, width) when it is grey, else (height, width, 3); uint8.
+
+    Args:
+        path: what it is called in error messages.
+        prepared: from the whole image, grey or RGB, to what is wanted of it.
+
+    Raises:
+        InputError: when it is broken, or has more than 8 bits a channel.
+    """
+    import PIL.Image
 
     try:
-        with Image.open(file) as image:
+        with PIL.Image.open(file) as image:
             mode = image.mode
             if mode == "P":  # an RGB palette may carry transparency, which Pillow wants to see on the way
                 converted = image.convert("RGBA").convert("RGB")
             else:
                 converted = image.convert("L" if mode == "L" else "RGB")
-            if size is not None:
-                converted = converted.resize((size, size), Image.Resampling.BILINEAR)
+            converted = prepared(converted)
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error and more
         reason = " ".join(str(error).split())
         raise InputError(f"dataset.root: {path} is not an image that can be decoded ({reason})") from error

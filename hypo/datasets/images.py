@@ -10,7 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hypo.datasets.on_demand import OnDemand
+
 _SUBSET_SEED = 0
+
+Images: TypeAlias = Tensor | OnDemand
+"""In memory, or in files; indexed, either gives a tensor."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Split:
         labels: (examples,) int64 in [0, classes).
     """
 
-    images: Tensor
+    images: Images
     labels: Tensor
 
     def __len__(self) -> int:
@@ -34,7 +39,9 @@ class Split:
 
     def select(self, indices: Tensor) -> Split:
         """The examples at `indices` (int64), in that order."""
-        return Split(self.images[indices], self.labels[indices])
+        images = self.images
+        selected = images.select(indices) if isinstance(images, OnDemand) else images[indices]
+        return Split(selected, self.labels[indices])
 
     def limited(self, count: int | None) -> tuple[Split, Tensor]:
         """At most `count` examples (None: all), and their indices in this split, ascending.
@@ -52,10 +59,10 @@ class Split:
 
 @dataclass(frozen=True)
 class ImageData:
-    """A data set in memory.
+    """A data set, in memory or decoded on demand.
 
     Attributes:
-        train, test: the two splits.
+        train, test: the two splits; the first may be empty, and then nothing can be trained.
         classes: the name of each label.
         maximum: the 8-bit value that stands for 1.0 (255, or 16 for the digits).
         mean, std: per channel, in units of [0, 1]; what the model's first layer normalises by.
@@ -75,7 +82,10 @@ class ImageData:
         same floats as before, bit by bit.
         """
         factor = 1 << ((255 // self.maximum).bit_length() - 1)
-        train, test = (Split(split.images * factor, split.labels) for split in (self.train, self.test))
+        if factor == 1:
+            return self
+        splits = (self.train, self.test)
+        train, test = (Split(split.images[:] * factor, split.labels) for split in splits)
         return replace(self, train=train, test=test, maximum=self.maximum * factor)
 
     @property
@@ -99,7 +109,7 @@ class Dataset(Hashable, Protocol):
     """
 
     def load(self) -> ImageData:
-        """The data set in memory; InputError when it is missing or broken, saying where it looked."""
+        """The two splits; InputError when they are missing or broken, saying where it looked."""
         ...
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from hypo.architectures.normalised import Architecture, Normalised
+from hypo.architectures.normalised import Architecture, Normalised, is_loaded
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import Dataset, ImageData, Known
 from hypo.defenses.defense import Defense
@@ -77,7 +77,7 @@ class Experiment:
 
     def __post_init__(self) -> None:
         checks.integer("seed", self.seed, at_least=0)
-        if hasattr(self.arch, "load") != isinstance(self.training_data, Elsewhere):
+        if is_loaded(self.arch) != isinstance(self.training_data, Elsewhere):
             raise InputError("training_data: elsewhere goes with an arch that is loaded, which goes with no other")
         if trains(self) == isinstance(self.defense, NoDefense):
             raise InputError("defense: none goes with training_data=naive, and training_data=naive with no other")
@@ -116,15 +116,11 @@ class Experiment:
         the standard one where it is given none.
         """
         components = {group: getattr(self, group) for group in GROUPS} | changes
-        if hasattr(components["arch"], "load"):
-            components["training_data"] = Elsewhere()
-        elif isinstance(components["training_data"], Elsewhere):
+        if isinstance(components["training_data"], Elsewhere) and not is_loaded(components["arch"]):
             components["training_data"] = Quality()
-        if not getattr(components["training_data"], "trains", True):
-            components["defense"] = NoDefense()
-        elif isinstance(components["defense"], NoDefense):
+        if isinstance(components["defense"], NoDefense):
             components["defense"] = Standard()
-        return replace(self, **components)
+        return replace(self, **settled(components))
 
     def recorded(self, path: Path) -> Experiment:
         """The experiment of the run directory `path`, measured and computed like this one.
@@ -153,10 +149,17 @@ class Experiment:
         known = _known(self.dataset, here)
         with torch.device("meta"):
             self.arch.build(*known)
-        if here and hasattr(self.arch, "load"):
-            self.build_model(_load(self.dataset))
-        if here and self.recipe.hold_out and trains(self):
-            holding_out.check(self.recipe, len(_load(self.dataset).train))
+        if here:
+            data = _load(self.dataset)
+            if trains(self) and not len(data.train):
+                raise InputError(
+                    "dataset.root: takes a folder with training images, which this one lacks; without them there"
+                    " are training_data=naive and an arch that is loaded"
+                )
+            if trains(self) and self.recipe.hold_out:
+                holding_out.check(self.recipe, len(data.train))
+            if is_loaded(self.arch):
+                self.build_model(data)
         for component, several in self.needs.items():
             for needed in several:
                 if (other := _known(needed.dataset, here)) != known:
@@ -260,10 +263,24 @@ class Experiment:
         if getattr(built, "one_std", False):
             std = (built.input_std or fmean(std),) * len(std)
         model = Normalised(network, data.mean, std)
-        if hasattr(self.arch, "load"):
-            self.arch.load(model)
+        if is_loaded(self.arch):
+            component: Any = self.arch
+            component.load(model)
         # Images are stored channels-last; weights in the same layout spare a copy in every convolution.
         return model.to(memory_format=torch.channels_last)
+
+
+def settled(components: Mapping[str, Any]) -> dict[str, Any]:
+    """The components of an experiment by group, and in their place those that others leave no choice.
+
+    A loaded arch was trained elsewhere, and what is not trained has no defense.
+    """
+    found = dict(components)
+    if is_loaded(found["arch"]):
+        found["training_data"] = Elsewhere()
+    if not getattr(found["training_data"], "trains", True):
+        found["defense"] = NoDefense()
+    return found
 
 
 def _given(component: Any, models: Sequence[nn.Module]) -> Any:

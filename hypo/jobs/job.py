@@ -143,8 +143,7 @@ class Job:
                 if type(component) is type(mine):
                     settings = dict(settings.items() - dict(_leaves(group, describe(mine))).items())
                 else:
-                    # An option and the module of its class have the same name.
-                    name = type(component).__module__.rpartition(".")[2]
+                    name = option_of(component)
                     changed.append(f"{group}={name}")
                 config[group] = {"name": name, **described}
                 changed += [f"{key}={value}" for key, value in sorted(settings.items())]
@@ -165,6 +164,11 @@ class Job:
         return Job(
             experiment, config, shlex.join([*typed, *changed]), self.runs, self.tracking, self.keep_checkpoint
         )
+
+
+def option_of(component: Any) -> str:
+    """The option that chooses the component: it and the module of the class have the same name."""
+    return type(component).__module__.rpartition(".")[2]
 
 
 def label(config: Mapping[str, Any]) -> str:

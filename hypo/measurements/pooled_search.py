@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from hypo.attacks.searches.search import Search, State, in_ball
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import Split
 from hypo.settings.randomness import example_noise
+
+AT_ONCE = 2**27
+"""How many pixel values are under attack at a time: half a GiB for each tensor that a search keeps of them."""
 
 Progress = Callable[[int, int], None]
 """Called with how much is done, and out of how much."""
@@ -99,12 +103,40 @@ class PooledSearch:
         undecided: Callable[[], Tensor],
         record: Record,
     ) -> None:
-        pool = undecided().nonzero().squeeze(1)
-        if not len(pool):
-            return
-        noise = example_noise(self.seed, purpose, restart, self.examples[pool], tuple(self.test.images.shape[1:]))
+        noise_of = (self.seed, purpose, restart)
+        everything = undecided().nonzero().squeeze(1)
+        # What is drawn for an example, and decided, does not depend on the others.
+        portions = list(parts(len(everything), self._portion))
+        for number, portion in enumerate(portions):
+
+            def progress(steps: int, number: int = number) -> None:
+                self.progress(number * search.steps + steps, len(portions) * search.steps)
+
+            self._attack(everything[portion], noise_of, place, search, goal, undecided, record, progress)
+
+    @property
+    def _portion(self) -> int:
+        """How many examples are in memory at a time: whole batches, as far as there is room for more than one."""
+        room = AT_ONCE // math.prod(self.test.images.shape[1:])
+        return max(1, room // self.batch) * self.batch
+
+    def _attack(
+        self,
+        pool: Tensor,
+        noise_of: tuple[int, str, int],
+        place: int,
+        search: Search,
+        goal: Callable[[Tensor], Goal],
+        undecided: Callable[[], Tensor],
+        record: Record,
+        progress: Callable[[int], None],
+    ) -> None:
+        """One restart of the examples at `pool` (int64)."""
+        images = self.test.images[pool]
+        noise = example_noise(*noise_of, self.examples[pool], tuple(images.shape[1:]))
         states = [
-            self._begin(search, pool[part], goal(pool[part]), noise[part]) for part in parts(len(pool), self.batch)
+            self._begin(search, self._in_units(images[part]), goal(pool[part]), noise[part])
+            for part in parts(len(pool), self.batch)
         ]
 
         def looked_at(part: slice, logits: Tensor, inside: Tensor | None, at_end: bool) -> None:
@@ -117,25 +149,22 @@ class PooledSearch:
         for number in range(search.steps):
             if self.every_iterate and number in compactions and states:
                 kept = undecided()[pool]
-                pool, states = pool[kept], compacted(states, kept, self.batch)
+                pool, images, states = pool[kept], images[kept], compacted(states, kept, self.batch)
             for at, part in enumerate(parts(len(pool), self.batch)):
-                indices = pool[part]
-                visit = search.step(
-                    self.model, states[at], self._images(indices), goal(indices), self.threat_model, number
-                )
+                clean = self._in_units(images[part])
+                visit = search.step(self.model, states[at], clean, goal(pool[part]), self.threat_model, number)
                 states[at] = visit.state
                 if self.every_iterate:
                     looked_at(part, visit.logits, visit.inside, at_end=False)
-            self.progress(number + 1, search.steps)
+            progress(number + 1)
         with torch.no_grad():
             for at, part in enumerate(parts(len(pool), self.batch)):
                 looked_at(part, self.model(states[at]["points"]), None, at_end=True)
 
-    def _images(self, indices: Tensor) -> Tensor:
-        return self.test.images[indices].float() / self.maximum
+    def _in_units(self, images: Tensor) -> Tensor:
+        return images.float() / self.maximum
 
-    def _begin(self, search: Search, indices: Tensor, goal: Goal, noise: Tensor) -> State:
-        images = self._images(indices)
+    def _begin(self, search: Search, images: Tensor, goal: Goal, noise: Tensor) -> State:
         state = search.begin(images, goal, self.threat_model, noise)
         # Only a point inside the ball may count as a candidate. Where the end alone counts, the start need not be
         # inside, and in the code of Tao et al. 2022 it is not.

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from hypo.architectures import weights
 from hypo.architectures.normalised import Normalised
+from hypo.datasets.images import Images
+from hypo.datasets.on_demand import OnDemand
 from hypo.measurements.risks import Flags
 from hypo.runs.directory import RunDirectory
 from hypo.settings.components import build, describe
@@ -39,11 +41,12 @@ def load_model(path: str | Path) -> nn.Module:
     return model.eval()
 
 
-def load_test_data(path: str | Path) -> tuple[Tensor, Tensor]:
+def load_test_data(path: str | Path) -> tuple[Images, Tensor]:
     """The test images and labels of a run, in the order of its examples.parquet.
 
     Returns:
-        (examples, channels, height, width) float32 in [0, 1], and (examples,) int64.
+        (examples, channels, height, width) float32 in [0, 1], of a data set that is decoded on demand only where
+        indexed, and (examples,) int64.
 
     Raises:
         InputError: when the data set is no longer where the run found it.
@@ -54,7 +57,9 @@ def load_test_data(path: str | Path) -> tuple[Tensor, Tensor]:
         raise InputError(f"{path}: the images of its data set are not those that the run was tested on")
     data = dataset.load()
     split, _ = data.test.limited(config["evaluation"]["test_limit"])
-    return split.images.float() / data.maximum, split.labels
+    images = split.images
+    scaled = images.in_units_of(data.maximum) if isinstance(images, OnDemand) else images.float() / data.maximum
+    return scaled, split.labels
 
 
 def load_flags(path: str | Path) -> Flags:

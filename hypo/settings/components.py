@@ -42,7 +42,7 @@ def build(settings: Mapping[str, Any], key: str, default: type | None = None) ->
     known = {field.name: field for field in fields(target)}
     values = {}
     for name, value in settings.items():
-        if name in ("_target_", "name", "fingerprint"):
+        if name in ("_target_", "name", "fingerprint") and name not in known:
             continue
         if name not in known:
             takes = ", ".join(known) or "no settings"

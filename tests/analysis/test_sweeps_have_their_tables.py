@@ -49,8 +49,7 @@ def runs(sweep: str) -> list[dict[str, Any]]:
             **dict.fromkeys(METRICS, 0.5),
             "run_id": job.run_id,
             "state": "done",
-            "findings": {},
-            "findings": {key: {} for key in job.config["measurement"]},
+            "findings": {key: {"warning": ""} for key in job.config["measurement"]},
         }
         for job in wanted(sweep, "seed=0")
     ]
