@@ -43,7 +43,7 @@ def list_splits(root: Path) -> tuple[Files, Files]:
     val = root / "val"
     if not val.is_dir():
         raise InputError(f"dataset.root: takes ImageNet with its validation images, but there is no {val}")
-    if any(entry.is_file() and entry.name.endswith(".JPEG") for entry in os.scandir(val)):
+    if any(name.endswith(".JPEG") for name in os.listdir(val)):
         raise InputError(
             f"dataset.root: takes ImageNet with a folder val/<wnid> for each class, but the images lie in {val}"
             " itself; torchvision.datasets.ImageNet(root, 'val') unpacks the archive into folders"
@@ -155,8 +155,7 @@ def _words(root: Path) -> dict[str, str]:
             words, _ = torch.load(binary, weights_only=True)
             return {str(wnid): ",".join(several) for wnid, several in words.items()}
         if text.exists():
-            lines = (line.partition(" ") for line in text.read_text().splitlines())
-            return {wnid: several for wnid, _, several in lines}
+            return dict(line.split(maxsplit=1) for line in text.read_text().splitlines() if line.strip())
     except Exception as error:  # a damaged file, or another's, can have any
         reason = " ".join(f"{type(error).__name__} {error}".split())[:120]
         file = binary if binary.exists() else text

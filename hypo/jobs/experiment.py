@@ -31,7 +31,7 @@ from hypo.settings.components import build
 from hypo.settings.device import few_threads, named, resolve
 from hypo.settings.errors import InputError
 from hypo.settings.identity import GROUPS, run_id, training_id, trains
-from hypo.settings.randomness import derive
+from hypo.settings.randomness import seeded
 from hypo.training import holding_out
 from hypo.training.loop import train
 from hypo.training.recipe import Recipe
@@ -256,8 +256,7 @@ class Experiment:
         Args:
             needed_by: from a component, as `needs` calls it, to its models.
         """
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive(self.seed, "initialisation"))
+        with seeded(torch.device("cpu"), self.seed, "initialisation"):
             network = _given(self.arch, needed_by("arch")).build(data.shape, len(data.classes))
         std, built = data.std, _built(self.arch)
         if getattr(built, "one_std", False):

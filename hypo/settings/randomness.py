@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -18,6 +20,17 @@ def derive(seed: int, *purpose: str | int) -> int:
 def generator(device: torch.device, seed: int, *purpose: str | int) -> torch.Generator:
     """A generator on `device` for one purpose of a run; the same purpose gives the same numbers."""
     return torch.Generator(device).manual_seed(derive(seed, *purpose))
+
+
+@contextmanager
+def seeded(device: torch.device, seed: int, *purpose: str | int) -> Iterator[None]:
+    """Torch's own generators, of the CPU and of `device`, seeded for one purpose of a run, and then as before.
+
+    Initialisation and dropout draw from these and take no other.
+    """
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(derive(seed, *purpose))
+        yield
 
 
 def example_noise(seed: int, attack: str, restart: int, examples: Tensor, shape: tuple[int, ...]) -> Tensor:

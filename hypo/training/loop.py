@@ -14,7 +14,7 @@ from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import Split
 from hypo.defenses.defense import Defense
 from hypo.settings.errors import DivergedError
-from hypo.settings.randomness import generator
+from hypo.settings.randomness import generator, seeded
 from hypo.training.augmentation import augment
 from hypo.training.holding_out import accuracies, best, divided
 from hypo.training.recipe import Recipe
@@ -79,7 +79,8 @@ def train(
     for epoch in range(len(history) + 1, recipe.epochs + 1):
         started = time.perf_counter()
         learning_rate = optimizer.param_groups[0]["lr"]
-        means = _epoch(model, split, maximum, defense, threat_model, recipe, optimizer, scheduler, seed, epoch)
+        with seeded(split.labels.device, seed, "dropout", epoch):
+            means = _epoch(model, split, maximum, defense, threat_model, recipe, optimizer, scheduler, seed, epoch)
         scores = accuracies(model, held_out, maximum, defense, threat_model, recipe.batch, seed)
         # The only time in an epoch that the device is read.
         loss, clean, perturbed, *measured = torch.cat([means, scores]).tolist()
