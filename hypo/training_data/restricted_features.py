@@ -99,20 +99,18 @@ class RestrictedFeatures:
 
     def _craft(self, train: Split, data: ImageData, experiment: Any, model: nn.Module) -> Tensor:
         """(examples, channels, height, width) uint8, for the examples of `train`."""
-        begun = self._starts(train, data.maximum)
+        random = generator(torch.device("cpu"), self.seed, "restricted features")
+        drawn = torch.randint(len(train), (len(train),), generator=random)
         device, seen_as = resolve(experiment.device), Representation(model)
 
         def seen_alike(images: Tensor, part: slice) -> Tensor:
-            return self._descended(seen_as, begun[part].to(device).float() / data.maximum, images)
+            if self.start == "noise":
+                begun = torch.rand(images.shape, generator=random).to(device)
+            else:
+                begun = train.images[drawn[part]].to(device).float() / data.maximum
+            return self._descended(seen_as, begun, images)
 
         return craft(model, train, data, experiment, seen_alike)
-
-    def _starts(self, train: Split, maximum: int) -> Tensor:
-        """Where each begins, uint8 of the shape of the training images."""
-        random = generator(torch.device("cpu"), self.seed, "restricted features")
-        if self.start == "noise":
-            return torch.randint(maximum + 1, train.images.shape, dtype=torch.uint8, generator=random)
-        return train.images[torch.randint(len(train), (len(train),), generator=random)]
 
     def _descended(self, seen_as: Representation, points: Tensor, images: Tensor) -> Tensor:
         """Where the steps lead from `points`, of the shape of `images`, both in [0, 1]."""
