@@ -96,7 +96,14 @@ def accuracies(
     return correct / torch.tensor([len(held_out), len(held_out) if attack else torch.nan], device=device)
 
 
-def best(before: dict[str, Any] | None, model: nn.Module, epoch: int, measured: Sequence[float]) -> dict[str, Any]:
+def best(
+    before: dict[str, Any] | None,
+    model: nn.Module,
+    epoch: int,
+    measured: Sequence[float],
+    *,
+    by_clean: bool = False,
+) -> dict[str, Any]:
     """The better of `before` and the model as it is after `epoch`: its weights, its epoch, and its score.
 
     The score is robust accuracy and, where two are equal, clean accuracy; clean accuracy alone without an inner
@@ -104,9 +111,10 @@ def best(before: dict[str, Any] | None, model: nn.Module, epoch: int, measured: 
 
     Args:
         measured: what `accuracies` returns.
+        by_clean: whether clean accuracy alone is the score in any case.
     """
     clean, robust = measured
-    score = [clean] if math.isnan(robust) else [robust, clean]
+    score = [clean] if by_clean or math.isnan(robust) else [robust, clean]
     if before is not None and score <= before["score"]:
         return before
     weights = {name: value.detach().clone() for name, value in model.state_dict().items()}

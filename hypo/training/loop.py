@@ -23,7 +23,7 @@ History = list[dict[str, float]]
 """One row an epoch, with what `train` measures: `epoch` (from 1), rates, loss, accuracies in [0, 1] and speed.
 
 Where examples are held out also `held_out_clean_accuracy` and `held_out_robust_accuracy` (nan without an inner
-attack), and with `keep=best` the `kept_epoch`, whose model is the best so far: in the last row, that of the run.
+attack), and where the best epoch is kept `kept_epoch`, that of the best model so far: in the last row, the run's.
 """
 
 Checkpoint = dict[str, Any]
@@ -97,8 +97,8 @@ def train(
             "images_per_second": recipe.images_an_epoch(len(split)) / seconds,
             **dict(zip(("held_out_clean_accuracy", "held_out_robust_accuracy"), measured, strict=False)),
         }
-        if recipe.keep == "best":
-            kept = best(kept, model, epoch, measured)
+        if recipe.keep != "last":
+            kept = best(kept, model, epoch, measured, by_clean=recipe.keep == "best_clean")
             row["kept_epoch"] = kept["epoch"]
         history.append(row)
         after_epoch(

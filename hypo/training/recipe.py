@@ -36,7 +36,8 @@ class Recipe:
             clean accuracy and by robust accuracy under the defense's inner attack, see
             `hypo.training.holding_out`.
         keep: whether the trained model is that of the "last" epoch, or of the "best" one on what is held out: by
-            robust accuracy where the defense has an inner attack, and by clean accuracy where it has none.
+            robust accuracy where the defense has an inner attack, and by clean accuracy where it has none; or of
+            the one that is "best_clean", by clean accuracy whatever the defense is.
     """
 
     epochs: int
@@ -53,7 +54,7 @@ class Recipe:
     train_limit: int | None = None
     last_batch: Literal["drop", "keep"] = field(default="drop", metadata={"implied": "drop"})
     hold_out: int = field(default=0, metadata={"implied": 0})
-    keep: Literal["last", "best"] = field(default="last", metadata={"implied": "last"})
+    keep: Literal["last", "best", "best_clean"] = field(default="last", metadata={"implied": "last"})
 
     def __post_init__(self) -> None:
         checks.integer("epochs", self.epochs, at_least=1)
@@ -68,9 +69,9 @@ class Recipe:
         checks.integer("hold_out", self.hold_out, at_least=0)
         if self.train_limit is not None and self.hold_out >= self.train_limit:
             raise InputError(f"hold_out: takes less than train_limit, {self.train_limit}, got {self.hold_out}")
-        checks.choice("keep", self.keep, ("last", "best"))
-        if self.keep == "best" and not self.hold_out:
-            raise InputError("keep: takes best only where hold_out is at least 1, got hold_out=0")
+        checks.choice("keep", self.keep, ("last", "best", "best_clean"))
+        if self.keep != "last" and not self.hold_out:
+            raise InputError(f"keep: takes {self.keep} only where hold_out is at least 1, got hold_out=0")
         for epoch in self.milestones:
             checks.integer("milestones", epoch, at_least=1)
         if self.schedule == "milestones" and not self.milestones:

@@ -98,17 +98,17 @@ def test_what_can_change_a_result_enters(changes: dict[str, object]) -> None:
 
 
 def test_every_setting_of_the_recipe_enters() -> None:
-    recipe = experiment().recipe
+    recipe = dataclasses.replace(experiment().recipe, hold_out=1)  # without which no best epoch can be kept
     others = {
         "epochs": 4, "batch": 21, "optimizer": "adam", "learning_rate": 0.06, "momentum": 0.8, "weight_decay": 0.1,
         "schedule": "constant", "milestones": (1,), "crop_padding": 2, "flip": False, "precision": "bfloat16",
-        "train_limit": 5, "last_batch": "keep",
+        "train_limit": 5, "last_batch": "keep", "hold_out": 2, "keep": "best",
     }  # fmt: skip
     assert set(others) == {field.name for field in dataclasses.fields(recipe)}
     ids = {
         run_id(experiment(recipe=dataclasses.replace(recipe, **{name: value}))) for name, value in others.items()
     }
-    assert len(ids | {run_id(experiment())}) == len(others) + 1
+    assert len(ids | {run_id(experiment(recipe=recipe))}) == len(others) + 1
 
 
 def test_lambda_does_not_enter_where_the_defense_takes_none() -> None:

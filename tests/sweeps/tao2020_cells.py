@@ -38,7 +38,7 @@ NAIVE = ("vgg11", "vgg13", "vgg16", "vgg19", "resnet18", "resnet34", "resnet50",
 """'9 Naive models', 'in VGG family' and 'in ResNet family'."""
 
 NETWORKS = {
-    # 'a variant of LeNet model (2 convolutional layers of sizes 32 and 64, and a fully connected layer of size 1024)'
+    # 'a variant of LeNet …: 2 convolutional layers of sizes 32 and 64, and a fully connected layer of size 1024'
     "mnist": "Lenet(width=16)",
     # 'a Wide ResNet (with depth 28 and width factor 10)'
     "cifar10": "WideResnet(depth=28, width=10, initialisation='torchvision')",
