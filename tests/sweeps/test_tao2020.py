@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 from composing import CONF
+from imagenet_folder import imagenet
 from named_sweeps import header, jobs, wanted
 from tao2020_cells import CELLS, NAMES, cells
 from typed_command import typed
@@ -18,6 +19,16 @@ from hypo.settings.identity import training_id, trains
 SWEEPS = CONF.parent / "sweeps"
 PICTURES = {"figure1", "figure4", "figure5"}
 ON_IMAGENET = {"table2", "table6", "figure1", "figure5"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def validation_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An ImageNet where the sweeps look for one: which images it has is part of what a run is."""
+    folder = tmp_path_factory.mktemp("here")
+    imagenet(folder / "data" / "imagenet", train=0, val=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield
 
 
 def test_there_is_a_sweep_for_every_table_and_figure_and_a_small_one_beside_it() -> None:
