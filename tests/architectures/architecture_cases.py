@@ -13,6 +13,7 @@ from hypo.architectures.mlp import Mlp
 from hypo.architectures.normalised import Architecture
 from hypo.architectures.resnet18 import Resnet18
 from hypo.architectures.small_cnn import SmallCnn
+from hypo.architectures.torchvision import Torchvision
 from hypo.architectures.vgg16 import Vgg16
 from hypo.architectures.wide_resnet import WideResnet
 
@@ -39,6 +40,7 @@ CASES = {
     "lenet-narrowest": Case(Lenet(1), (1, 28, 28), 52 + 204 + 196 * 64 + 64 + 64 * 10 + 10),
     "resnet18-cifar10": Case(Resnet18(), (3, 32, 32), 11_173_962),
     "resnet18-narrow": Case(Resnet18(width=8), (1, 13, 8), 88 + 2368 + 8352 + 33_088 + 131_712 + 650),
+    "torchvision-small-stem": Case(Torchvision("resnet18", stem="small"), (3, 16, 16), 11_173_962),
     "vgg16-narrow": Case(Vgg16(width=4), (1, 32, 37), 57_756 + 528 + 330),
     "linf_dist_net-digits": Case(LinfDistNet((16, 12)), (1, 8, 8), 64 * 16 + 16 * 12 + 120 + 10),
     "wide_resnet-narrow": Case(WideResnet(10, 1), (3, 8, 9), 432 + 4672 + 14_432 + 57_536 + 128 + 650),

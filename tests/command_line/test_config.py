@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from composing import CONF, job
+from imagenet_folder import WNIDS, imagenet
 from parquet_files import small_data_set
 
 from hypo.attacks.searches.random_points import RandomPoints
@@ -31,6 +32,7 @@ def own_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             folder.mkdir(parents=True)
             Image.new("RGB", (8, 8), (100 * shade, 0, 0)).save(folder / "0.png")
     small_data_set(tmp_path / "data")
+    imagenet(tmp_path / "data" / "imagenet", train=0, val=1)
     monkeypatch.chdir(tmp_path)
 
 
@@ -39,7 +41,10 @@ def test_there_are_options_for_every_group() -> None:
 
 
 def loading(option: str) -> list[str]:
-    """What an option asks for beside itself: a model that is there already, its file."""
+    """What an option asks for beside itself: its file, of classes or of a model that is there already."""
+    if option == "dataset=restricted_imagenet":
+        Path("classes.yaml").write_text(f"fish: [{WNIDS[0]}, {WNIDS[1]}]\ndog: [{WNIDS[2]}]\n")
+        return ["dataset.class_map=classes.yaml"]
     if option not in ("arch=saved", "training_data=elsewhere"):
         return []
     Path("weights.safetensors").write_bytes(b"whatever they are")
@@ -54,7 +59,8 @@ def test_every_option_builds_and_says_what_it_is(option: str) -> None:
         assert made.tracking.mode == name
         return
     described = made.config[group]
-    assert described["name"] == name
+    # A network of torchvision is called by its own name, a setting, and everything else by its option's.
+    assert described["name"] == ("resnet50" if option == "arch=torchvision" else name)
     assert build(described, group) == getattr(made.experiment, group)
     assert describe(getattr(made.experiment, group)).items() <= described.items()
 

@@ -38,6 +38,7 @@ REQUIRED: dict[str, Any] = {
     "optimizer": "adam",
     "learning_rate": 0.3,
     "crafter": Crafter(Lenet(), 0.1),
+    "name": "resnet18",
     "model": OtherRun(arch=Lenet(2), seed=3),
     "targets": "next",
     "held": {"narrow": OtherRun(arch=Lenet(2)), "reseeded": OtherRun(seed=5)},

@@ -6,12 +6,13 @@ import copy
 
 import pytest
 import torch
-from small_models import small_recipe
-from trained_models import DEFENSES, RECIPES, assert_equal, trained
+from small_models import batch_norm_net, small_recipe
+from trained_models import DEFENSES, RECIPES, THREAT_MODEL, assert_equal, trained
 
 from hypo.datasets.images import ImageData
 from hypo.defenses.defense import Defense
 from hypo.defenses.standard import Standard
+from hypo.training.loop import Checkpoint, train
 from hypo.training.recipe import Recipe
 
 
@@ -37,6 +38,25 @@ def test_a_finished_run_is_not_trained_further(stripes: ImageData) -> None:
     assert none == []
     assert again == history
     assert_equal(model.state_dict(), checkpoints[-1]["model"])
+
+
+def test_dropout_is_resumed_bit_by_bit_and_leaves_torchs_own_numbers_alone(stripes: ImageData) -> None:
+    def after(resume: Checkpoint | None = None) -> list[Checkpoint]:
+        checkpoints: list[Checkpoint] = []
+        model = batch_norm_net()
+        data = (stripes.train, stripes.maximum)
+        state = torch.get_rng_state()
+
+        def keep(checkpoint: Checkpoint) -> None:
+            checkpoints.append(copy.deepcopy(checkpoint))
+
+        train(model, *data, Standard(), THREAT_MODEL, small_recipe(), 0, resume, keep)
+        assert torch.equal(torch.get_rng_state(), state)
+        return checkpoints
+
+    uninterrupted = after()
+    for epoch, checkpoint in enumerate(uninterrupted[:-1]):
+        assert_equal(after(copy.deepcopy(checkpoint)), uninterrupted[epoch + 1 :])
 
 
 @pytest.mark.parametrize("name", DEFENSES)
