@@ -54,7 +54,8 @@ def published_name(name: str) -> str:
 def place(name: str, runs: Sequence[Run]) -> Placement:
     """Find the rows of the published table `name`, or smoke/ and a table, for `runs` (rows of `collect`).
 
-    In a rehearsal the digits at their smallest scale stand for the table's first data set, and so on.
+    In a rehearsal the digits at their smallest scale stand for the table's first data set, and so on; rows that differ
+    in ε are told apart by that.
 
     Raises:
         InputError: when there is no such table.
@@ -68,9 +69,11 @@ def place(name: str, runs: Sequence[Run]) -> Placement:
     in_order = source_of(published_name(name)).datasets.values()
     datasets = [dataset for dataset in in_order if dataset in there]
     stands_for = dict(zip(scales, datasets, strict=False))
+    several_radii = len({row.setting["eps"] for row in rows}) > 1
 
     def rehearses(row: PublishedRow, run: Run) -> bool:
-        return stands_for.get(_scale(run)) == row.setting["dataset"] and row.is_rehearsed_by(run)
+        its_own = row.has_radius(run) if several_radii else stands_for.get(_scale(run)) == row.setting["dataset"]
+        return its_own and row.is_rehearsed_by(run)
 
     return Placement(name, tuple((row, tuple(run for run in small if rehearses(row, run))) for row in rows))
 

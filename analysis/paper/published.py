@@ -83,8 +83,12 @@ class PublishedRow:
             and source.datasets.get(run["dataset"]) == setting["dataset"]
             and run["arch"] == arch
             and _has(run, size)
-            and _is(run["epsilon_value"], setting["eps"])
+            and self.has_radius(run)
         )
+
+    def has_radius(self, run: Mapping[str, Any]) -> bool:
+        """Whether `run` has this row's ε."""
+        return _is(run["epsilon_value"], self.setting["eps"])
 
     def is_rehearsed_by(self, run: Mapping[str, Any]) -> bool:
         """Whether a run on the digits is this experiment in small, whatever data set they stand for."""

@@ -13,7 +13,19 @@ from hypo.settings.errors import InputError
 from hypo.settings.identity import short_hash
 
 # Where a run lies, what it is called and how it is computed does not change its result.
-_NO_SETTING = {"root", "cache", "download", "name", "device", "output_dir", "tracking", "run_id", "command", "run"}
+_NO_SETTING = {
+    "root",
+    "class_map",
+    "cache",
+    "download",
+    "name",
+    "device",
+    "output_dir",
+    "tracking",
+    "run_id",
+    "command",
+    "run",
+}
 # What is measured on a model leaves the model as it is, and all that else is measured on it.
 _NO_GROUP = {"defense", "measurement"}
 _NO_SINGLE_SETTING = {"evaluation.batch", "defense.lambda_", "threat_model.epsilon"}  # λ, ε: own columns
@@ -25,6 +37,7 @@ _IMPLIED: Mapping[str, Mapping[str, Any]] = {
     "Recipe": {"last_batch": "drop", "hold_out": 0, "keep": "last"},
     "Evaluation": {"surrogate": True, "then": {}},
     "Lenet": {"width": 16},
+    "Pictures": {"point": "largest_margin"},
     "OtherRun": dict.fromkeys(("arch", "training_data", "defense", "threat_model", "recipe", "seed")),
     "Resnet18": {"initialisation": "torchvision"},
     "Vgg16": {"initialisation": "torchvision"},

@@ -42,12 +42,6 @@ def estimate(
     return Estimate(float(percent.mean()), float(percent.std()), int(percent.count()))
 
 
-def network(run: Run) -> str:
-    """The network of `run` by its own name where its option has many."""
-    name = run.get("arch.name")
-    return name if isinstance(name, str) else str(run["arch"])
-
-
 def points(run: Run, finding: str, curve: str) -> dict[Any, float | None]:
     """What `run` has of a curve of a finding: the value at each of its points; none where it has no such curve."""
     curves = run["findings"].get(finding, {"curves": ()})["curves"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from analysis.curves.curves import line_look
 from analysis.curves.drawing import FONT_SIZE, STYLE, legend_below, plain
-from analysis.curves.figures.over_seeds import Run, estimate, experiments, network, set_apart
+from analysis.curves.figures.over_seeds import Run, estimate, experiments, set_apart
 from analysis.tables.cells import Estimate
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def figure(runs: pandas.DataFrame) -> Figure:
 def _points(heading: str, runs: list[Run]) -> dict[str, tuple[Estimate, Estimate]]:
     """By network: accuracy of what was trained on D_det, and how often examples transfer to what was not."""
     found = {}
-    for name in dict.fromkeys(map(network, runs)):
-        of_name = [run for run in runs if network(run) == name]
+    for name in dict.fromkeys(run["arch"] for run in runs):
+        of_name = [run for run in runs if run["arch"] == name]
         learnt = [run for run in of_name if run["training_data"] == "det"]
         attacked = [run for run in of_name if run["training_data"] == "quality" and FINDING in run["findings"]]
         x = estimate(f"{heading}, {name} on det", learnt, lambda run: run["D"])

@@ -97,7 +97,7 @@ TAO2020 = Source(
     archs={
         "lenet": ("lenet", {"arch.width": "16"}),
         "wrn28_10": ("wide_resnet", {"arch.depth": "28", "arch.width": "10"}),
-        **{name: ("torchvision", {"arch.name": name}) for name in (*_VGGS, *_RESNETS)},
+        **{name: (name, {"arch._target_": "Torchvision"}) for name in (*_VGGS, *_RESNETS)},
     },
     datasets={"mnist": "mnist", "cifar10": "cifar10", "imagenet": "imagenet"},
     attacks={"pgd50_restarts20": _PGD, "pgd50_imagenet": _PGD_IMAGENET},
