@@ -54,8 +54,8 @@ def published_name(name: str) -> str:
 def place(name: str, runs: Sequence[Run]) -> Placement:
     """Find the rows of the published table `name`, or smoke/ and a table, for `runs` (rows of `collect`).
 
-    In a rehearsal the digits at their smallest scale stand for the table's first data set, and so on; rows that differ
-    in ε are told apart by that.
+    In a rehearsal the digits at their smallest scale stand for the table's first data set, and so on; rows that
+    differ in ε are told apart by that.
 
     Raises:
         InputError: when there is no such table.

@@ -73,7 +73,8 @@ def test_every_cell_is_in_a_row_and_under_a_column_of_its_table(name: str) -> No
     assert [row for row in rows if row not in found] == []
 
 
-@pytest.mark.parametrize("name", TABLES)
+# On ImageNet, the small twins have networks that take small images.
+@pytest.mark.parametrize("name", [name for name in TABLES if name not in ("tao2020/table2", "tao2020/table6")])
 def test_every_cell_of_a_table_has_the_small_run_that_stands_for_it(name: str) -> None:
     comparison = beside_paper(pandas.DataFrame(runs(f"smoke/{name}"), dtype=object), f"smoke/{name}")
     for row in comparison.rows:
