@@ -5,14 +5,18 @@ A cell that several sweeps have is composed once too: most are in a table, in a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import composing
 from omegaconf import DictConfig, OmegaConf
 
+from hypo.datasets.imagenet import Imagenet
+from hypo.datasets.restricted_imagenet import RestrictedImagenet
 from hypo.jobs.job import Job
 
 PAPER = {*(f"table{number}" for number in (*range(1, 15), 16)), *(f"figure{number}" for number in range(2, 8))}
@@ -21,9 +25,9 @@ ALL = "all"
 
 def jobs(sweep: str, *arguments: str) -> list[Job]:
     """The distinct runs that the sweep and what is typed with it ask for, and those that they need."""
-    return list(
-        {job.run_id: job for asked in wanted(sweep, *arguments) for job in (*asked.prerequisites, asked)}.values()
-    )
+    asked_for = wanted(sweep, *arguments)
+    with _without_their_files():
+        return list({job.run_id: job for asked in asked_for for job in (*asked.prerequisites, asked)}.values())
 
 
 @cache
@@ -47,8 +51,18 @@ def wanted(sweep: str, *arguments: str) -> tuple[Job, ...]:
 
     sweeper.hydra_context = SimpleNamespace(config_loader=loader)  # type: ignore[assignment]
     sweeper.launcher = Composing()  # type: ignore[assignment]
-    sweeper.sweep(list(arguments))
+    with _without_their_files():
+        sweeper.sweep(list(arguments))
     return tuple(found.values())
+
+
+@contextmanager
+def _without_their_files() -> Iterator[None]:
+    """Data sets of the user's own are taken for the same, whatever files they have."""
+    with ExitStack() as patched:
+        for dataset in (Imagenet, RestrictedImagenet):
+            patched.enter_context(patch.object(dataset, "fingerprint", lambda _: "of no files"))
+        yield
 
 
 def _without_hydra(config: DictConfig) -> dict[str, Any]:

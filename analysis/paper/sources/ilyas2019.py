@@ -48,7 +48,7 @@ ILYAS2019 = Source(
         "recipe"
     },
     seeds=1,
-    archs={name: ("torchvision", {"arch.name": name}) for name in _ARCHS},
+    archs={name: (name, {}) for name in _ARCHS},
     datasets={"cifar10": "cifar10", "restricted_imagenet": "restricted_imagenet"},
     attacks={},
 )
