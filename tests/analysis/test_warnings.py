@@ -64,6 +64,27 @@ def test_in_every_table_the_cell_is_marked_and_the_reason_stands_below(
     assert not any("†" in line and ("trades | 5" in line or "thrm | 1 |" in line) for line in lines)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["tables"],
+        ["tables", "--rows", "defense,lambda", "--columns", "dataset", "--metrics", "A"],
+        ["runs"],
+        ["compare", "thrm", "trades"],
+    ],
+    ids=" ".join,
+)
+def test_latex_has_the_mark_at_the_cell_and_at_the_reason(
+    outputs: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    text = printed(outputs, capsys, *arguments, "--format", "latex")
+    assert "†" not in text
+    assert "?" not in text
+    rows, reasons = text.split(r"\end{tabular}", 1)
+    assert r" $\dagger$" in rows
+    assert reasons.count(r"$\dagger$") == reasons.count(WARNING) == 1
+
+
 def test_where_nothing_is_wrong_there_is_no_mark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for lambda_ in (1, 5):
         add_finding(make_run(tmp_path, "thrm", lambda_), "masking")
