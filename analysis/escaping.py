@@ -31,6 +31,7 @@ _LATEX = {
     "±": r"$\pm$",
     "—": "---",
     "→": r"$\rightarrow$",
+    "†": r"$\dagger$",
 }
 
 

@@ -180,8 +180,10 @@ def _bars(axes: Axes, panel: Panel, words: Sequence[str], looks: Mapping[str, di
         axes.errorbar(at, means, reach, fmt="none", ecolor="#222222", elinewidth=0.6)
     step = math.ceil(len(words) / _NAMED)
     shown = list(words) if step == 1 else [str(number) for number in range(0, len(words), step)]
-    slanted = 30 if max(map(len, shown)) > _LETTERS * _WORD_WIDTH else 0
-    axes.set_xticks(range(0, len(words), step), list(map(plain, shown)), rotation=slanted)
+    slanted: dict[str, Any] = {}
+    if max(map(len, shown)) > _LETTERS * _WORD_WIDTH:
+        slanted = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}  # so that a long one ends at its tick
+    axes.set_xticks(range(0, len(words), step), list(map(plain, shown)), **slanted)
     axes.set_xlim(-0.6, len(words) - 0.4)
     axes.set_ylim(bottom=0)
     return handles

@@ -139,8 +139,8 @@ def latex(table: TradeoffTable) -> str:
                 lines.append(r"\addlinespace")
             names = (*SYMBOLS, *table.shares)
             values = [cell_text(cell, name, r" $\pm$ ", hole="---") for name in names]
-            first = [escaping.latex(text) for text in (cell.defense, cell.lambda_)]
-            lines.append(" & ".join([*first, cell.seeds, *values]) + r" \\")
+            first = [escaping.latex(text) for text in (cell.defense, cell.lambda_, cell.seeds)]
+            lines.append(" & ".join([*first, *values]) + r" \\")
             previous = cell.defense
     about = [share.line for share in table.shares.values()]
     notes = grids.small_print([table.units, *about, *table.searched, *table.trends, *table.notes])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.curves.drawing import COLORS
 from analysis.escaping import one_line
-from analysis.reading.findings import Findings
+from analysis.reading.findings import MARK, Findings, warnings
 from analysis.tables.cells import SYMBOLS
 from analysis.wandb.panels import against_lambda, of_findings, of_searches, sections, tradeoff
 from hypo.settings.errors import InputError
@@ -69,7 +69,7 @@ def workspace(
         settings=ws.WorkspaceSettings(x_axis="epoch", max_runs=100),
         runset_settings=ws.RunsetSettings(
             run_settings={run_id: ws.RunSettings(color=color) for run_id, color in run_colors.items()},
-            pinned_columns=_COLUMNS,
+            pinned_columns=_columns(of_runs),
         ),
     )
 
@@ -89,7 +89,7 @@ def report(
         return wr.Runset(
             name="runs",
             run_settings={run_id: wr.RunSettings(color=color) for run_id, color in run_colors.items()},
-            pinned_columns=_COLUMNS,
+            pinned_columns=_columns(of_runs),
         )
 
     found = [*of_findings(of_runs), *of_searches(searches)]
@@ -110,6 +110,7 @@ def report(
             *(besides if found else []),
             wr.H1("Runs"),
             wr.PanelGrid(runsets=[runs()], panels=[]),
+            *(wr.P(f"{MARK} {text}") for text in warnings(of_runs)),
             wr.H1("Method"),
             wr.P(_METHOD),
         ],
@@ -180,3 +181,9 @@ _COLUMNS = [
     *("config:defense.value.name", "config:lambda.value", "config:dataset.value.name", "config:epsilon.value"),
     *("config:seed.value", *(f"summary:{metric}" for metric in SYMBOLS)),
 ]
+
+
+def _columns(of_runs: Sequence[Findings]) -> list[str]:
+    """Those of the table of runs: with the warnings of each measurement that has any."""
+    warning = {key: None for findings in of_runs for key, found in findings.items() if found["warning"]}
+    return [*_COLUMNS, *(f"summary:findings.{key}.warning" for key in warning)]

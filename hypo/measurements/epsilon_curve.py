@@ -19,6 +19,7 @@ from hypo.measurements.finding import Curve, Finding, Point
 from hypo.measurements.measurement import Subject
 from hypo.measurements.risks import Share
 from hypo.settings import checks
+from hypo.settings.errors import InputError
 
 MULTIPLES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 """Of the run's radius, where none are given."""
@@ -26,7 +27,7 @@ MULTIPLES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 _NORMS: dict[str, type[Any]] = {"linf": Linf, "l2": L2}
 
 _ABOUT = {
-    "A": "correct predictions that no adversary breaks",
+    "A": "predictions that are correct, and that no adversary breaks",
     "F": "predictions that are correct, or that a false friend corrects",
     "R_adv_plus": "correct predictions that an adversary breaks",
     "R_hyp_minus": "mistakes that a false friend hides",
@@ -54,6 +55,8 @@ class EpsilonCurve:
 
     def __post_init__(self) -> None:
         if self.epsilons is not None:
+            if not self.epsilons:
+                raise InputError("epsilons: takes at least one number, or null, got []")
             for epsilon in self.epsilons:
                 checks.number("epsilons", epsilon, above=0)
             object.__setattr__(self, "epsilons", tuple(sorted(set(self.epsilons))))

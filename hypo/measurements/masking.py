@@ -70,7 +70,7 @@ class Masking:
         return [] if self.source is None else [self.source.of(experiment)]
 
     def measure(self, subject: Subject) -> Finding:
-        """How many each attack breaks, the shares behind two of the signs, and a warning where there is any."""
+        """How many each attack breaks, how many signs there are, and a warning where there is any."""
         data, correct = subject.data, torch.from_numpy(subject.flags.correct).to(subject.device)
         order = torch.randperm(len(correct), generator=torch.Generator().manual_seed(0)).to(subject.device)
         chosen = order[correct[order]][: self.examples]
@@ -87,7 +87,7 @@ class Masking:
             return around.reached(name, images, examples, goal, ball)
 
         own = subject.threat_model.epsilon
-        whole = 1.0 if isinstance(subject.threat_model, Linf) else math.sqrt(images[0].numel())
+        whole = 1.0 if isinstance(subject.threat_model, Linf) else math.sqrt(images.shape[1:].numel())
         with full_precision(), attacked(subject.model, surrogate=subject.evaluation.surrogate):
             found = {name: broken("masking", search, own) for name, search in SEARCHES.items()}
             everywhere = broken("masking/everywhere", EVERYWHERE, whole)
@@ -153,8 +153,11 @@ def finding(found: Mapping[str, Tensor], everywhere: Tensor, flat: Tensor, told:
     points = tuple(Point(name, Share(int(broken.sum()), n)) for name, broken in bars.items())
     evidence = "; ".join(f"{sign} ({how})" for sign, how in told.items())
     return Finding(
-        f"Gradient masking: {len(told) or 'none'} of {looked_for} signs",
+        "Gradient masking",
         shares={
+            "masking_signs": NamedShare(
+                Share(len(told), looked_for), "signs of gradient masking, of those looked for"
+            ),
             "no_gradient": NamedShare(Share(int(flat.sum()), n), "correct predictions whose loss has no gradient"),
             "never_broken": NamedShare(
                 Share(n - int(everywhere.sum()), n),
@@ -162,7 +165,7 @@ def finding(found: Mapping[str, Tensor], everywhere: Tensor, flat: Tensor, told:
             ),
         },
         curves=(Curve("broken", "correct predictions that are broken", "attack", points),),
-        warning=f"gradients may be masked: {evidence}" if told else "",
+        warning=f"{len(told)} of {looked_for} signs of gradient masking: {evidence}" if told else "",
     )
 
 

@@ -192,5 +192,10 @@ def _convert(value: Any, hint: Any, key: str) -> Any:
 
 
 def _spoken(key: str, name: str) -> str:
-    """The key as a user types it: λ and ε are set at the top, not in the group that receives them."""
+    """The key as a user types it: λ and ε are set at the top, not in the group that receives them.
+
+    What is measured at another ε has one of its own.
+    """
+    if key.startswith("measurement."):
+        return f"{key}.{name}"
     return {"lambda_": "lambda", "epsilon": "epsilon"}.get(name, f"{key}.{name}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from fake_findings import add_finding
 from fake_runs import make_run
+from tracked_runs import command
 
 from analysis.__main__ import main as analysis
 from analysis.paper import paper_tables
@@ -16,7 +18,7 @@ from analysis.paper.published_recipes import Deviations
 from analysis.reading.collect import collect
 from analysis.report.write import write_report
 
-WARNING = "gradients may be masked: no gradient (at 200 of 200)"
+WARNING = "1 of 7 signs of gradient masking: no gradient (at 200 of 200)"
 
 
 @pytest.fixture
@@ -62,6 +64,27 @@ def test_in_every_table_the_cell_is_marked_and_the_reason_stands_below(
     assert not any("†" in line and ("trades | 5" in line or "thrm | 1 |" in line) for line in lines)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["tables"],
+        ["tables", "--rows", "defense,lambda", "--columns", "dataset", "--metrics", "A"],
+        ["runs"],
+        ["compare", "thrm", "trades"],
+    ],
+    ids=" ".join,
+)
+def test_latex_has_the_mark_at_the_cell_and_at_the_reason(
+    outputs: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    text = printed(outputs, capsys, *arguments, "--format", "latex")
+    assert "†" not in text
+    assert "?" not in text
+    rows, reasons = text.split(r"\end{tabular}", 1)
+    assert r" $\dagger$" in rows
+    assert reasons.count(r"$\dagger$") == reasons.count(WARNING) == 1
+
+
 def test_where_nothing_is_wrong_there_is_no_mark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for lambda_ in (1, 5):
         add_finding(make_run(tmp_path, "thrm", lambda_), "masking")
@@ -88,3 +111,17 @@ def test_the_report_has_it_on_its_first_page_and_on_the_run_s(outputs: Path, tmp
     assert "done †" in index.read_text()
     assert WARNING in index.read_text()
     assert sum(f"† {WARNING}" in page.read_text() for page in (tmp_path / "report" / "pages").glob("*.html")) == 1
+
+
+@pytest.mark.parametrize(("defense", "times"), [("thrm", 1), ("trades", 0)])
+def test_dashboards_have_a_column_for_it_and_say_it_below_the_runs(
+    outputs: Path, tmp_path: Path, defense: str, times: int
+) -> None:
+    file = tmp_path / "board.json"
+    options = ("--project", "me/hypo", "--dry-run", "--only", f"defense={defense}", "-o", file)
+    code, _, _ = command("http://127.0.0.1:9", "wandb", *options, outputs, key="")
+    assert code == 0
+    found = json.loads(file.read_text())
+    assert str(found["report"]).count(f"† {WARNING}") == times
+    column = "summary:findings.masking.warning"
+    assert [column in str(found[view]) for view in ("workspace", "report")] == [bool(times)] * 2

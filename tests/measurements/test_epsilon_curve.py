@@ -90,6 +90,15 @@ def test_both_norms_can_be_asked_for_at_once(tmp_path: Path) -> None:
     assert (other.norm, other.epsilon) == ("l2", composed("threat_model=l2").experiment.threat_model.epsilon)
 
 
-def test_a_radius_that_is_none_is_refused() -> None:
-    with pytest.raises(InputError, match=r"measurement.epsilon_curve.epsilons: takes a number > 0 .* got 0"):
-        composed("measurement=[epsilon_curve]", "measurement.epsilon_curve.epsilons=[0,0.1]")
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("epsilons=[0,0.1]", "epsilons: takes a number > 0 .* got 0"),
+        ("epsilons=[]", r"epsilons: takes at least one number, or null, got \[\]"),
+        ("epsilon=0", "epsilon: takes a number > 0 .* got 0"),
+        ("norm=l1", "norm: takes one of linf, l2, got 'l1'"),
+    ],
+)
+def test_what_is_no_radius_and_no_norm_is_refused(setting: str, reason: str) -> None:
+    with pytest.raises(InputError, match=f"^measurement.epsilon_curve.{reason}"):
+        composed("measurement=[epsilon_curve]", f"measurement.epsilon_curve.{setting}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -16,10 +17,14 @@ from hypo.attacks.threat_models.l2 import L2
 from hypo.attacks.threat_models.linf import Linf
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import ImageData
+from hypo.defenses.pgd_at import PgdAt
 from hypo.measurements.evaluation import Evaluation
 from hypo.measurements.finding import Finding
 from hypo.measurements.masking import Masking, signs
+from hypo.measurements.risks import Share
 from hypo.settings.errors import InputError
+from hypo.training.loop import train
+from hypo.training.recipe import Recipe
 
 
 class Quantised(nn.Module):
@@ -61,7 +66,7 @@ def masking(
 
 def test_a_piecewise_constant_model_is_caught(digits: ImageData, digits_mlp: nn.Module) -> None:
     found = masking(digits, Quantised(digits_mlp), source=digits_mlp)
-    assert found.warning.startswith("gradients may be masked: ")
+    assert re.match("[2-7] of 7 signs of gradient masking: ", found.warning)
     for sign in ("no gradient (at 200 of 200)", "another model's examples beat the gradient"):
         assert sign in found.warning
     assert found.shares["no_gradient"].share.value == 1
@@ -91,14 +96,44 @@ def test_an_honest_model_is_not(digits: ImageData, threat_model: ThreatModel, se
     for model in (net, linear):
         found = masking(digits, model, threat_model, other)
         assert found.warning == ""
-        assert found.title == "Gradient masking: none of 7 signs"
+        assert found.shares["masking_signs"].share == Share(0, 7)
         assert found.shares["never_broken"].share.count == 0
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_robust_model_and_a_convolution_are_honest_too(digits: ImageData, seed: int) -> None:
+    """The more robust a model, the less finds an attack along its gradient, and that is no sign."""
+    torch.manual_seed(seed)
+    robust, source = (
+        nn.Sequential(nn.Flatten(), nn.Linear(64, 40), nn.ReLU(), nn.Linear(40, 10)) for _ in range(2)
+    )
+    convolution = nn.Sequential(nn.Conv2d(1, 8, 3, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 10))
+    defense = PgdAt(ProjectedGradient(steps=3, relative_step=0.5))
+    recipe = Recipe(epochs=8, batch=60, optimizer="adam", learning_rate=0.004)
+    train(robust, digits.train, digits.maximum, defense, Linf(0.1), recipe, seed)
+    for model in (source, convolution):
+        quickly_trained(model, digits, epochs=5)
+    found = [masking(digits, model.eval(), source=source) for model in (robust, convolution)]
+    assert [each.warning for each in found] == ["", ""]
+    broken = [dict((point.at, point.share.count) for point in each.curves[0].points)["PGD-20"] for each in found]
+    assert broken[0] < broken[1]
 
 
 def test_where_every_answer_is_the_same_nothing_is_masked(digits: ImageData, digits_mlp: nn.Module) -> None:
     found = masking(digits, Constant(digits_mlp))
     assert found.warning == ""
-    assert found.title == "Gradient masking: none of 6 signs"
+    assert found.shares["masking_signs"].share == Share(0, 6)
+
+
+@pytest.mark.parametrize("threat_model", [Linf(0.1), L2(0.5)], ids=["linf", "l2"])
+def test_a_model_that_is_never_right_has_nothing_to_break(
+    digits: ImageData, digits_mlp: nn.Module, threat_model: ThreatModel
+) -> None:
+    test = digits.test.limited(20)[0]
+    wrong = replace(digits, test=replace(test, labels=(digits_mlp(test.images.float() / 16).argmax(1) + 1) % 10))
+    found = masking(wrong, digits_mlp, threat_model, source=digits_mlp)
+    assert found.warning == ""
+    assert all(point.share == Share(0, 0) for point in found.curves[0].points)
 
 
 def of(*broken: int, n: int = 200) -> Tensor:
