@@ -49,26 +49,37 @@ _TRAINING: Mapping[str, Settings] = {
 _ARCHS: Mapping[str, Settings] = {
     "lenet": {"width": 16},
     "wide_resnet": {"depth": 28, "width": 10, "initialisation": "torchvision"},
-    "torchvision": {},
 }
+_IMAGES: Mapping[str, Settings] = {"imagenet": {"size": 224, "resize": None}}
+"""On how ImageNet's images are cut the paper is silent: as its networks were trained for."""
+
 _WEAK = 2 / 255
 """Up to this ε the inner attack on CIFAR-10 has 7 steps of ε/3."""
 
 
 def recipe(run: Mapping[str, Any]) -> Settings:
     """Every single setting of the paper's recipe for the experiment of `run`."""
-    dataset, arch, defense = (run[key] for key in ("dataset", "arch", "defense"))
+    dataset, defense = run["dataset"], run["defense"]
     return together(
         {
-            "dataset": {"_target_": target(dataset)},
+            "dataset": {"_target_": target(dataset), **_IMAGES.get(dataset, {})},
             "training_data": {"_target_": target(run["training_data"])},
-            "arch": {"_target_": target(arch), **_ARCHS[arch]},
+            "arch": _arch(run),
             "defense": {"_target_": target(defense), **_defense(defense, dataset, run["epsilon_value"])},
             "threat_model": {"_target_": target(run["norm"])},
             "recipe": _TRAINING[dataset],
             "evaluation": {"_target_": "Evaluation", "test_limit": None},
         }
     )
+
+
+def _arch(run: Mapping[str, Any]) -> Settings:
+    """Appendix A.1 and A.2: of ImageNet's networks one is pretrained, with the only weights that there were."""
+    name = run["arch"]
+    if run["dataset"] != "imagenet":
+        return {"_target_": target(name), **_ARCHS[name]}
+    weights = None if run["training_data"] == "naive" else "IMAGENET1K_V1"
+    return {"_target_": "Torchvision", "weights": weights, "stem": "imagenet", "resize": None}
 
 
 def _defense(defense: str, dataset: str, epsilon: float) -> Settings:
