@@ -158,8 +158,9 @@ class Experiment:
                 )
             if trains(self) and self.recipe.hold_out:
                 holding_out.check(self.recipe, len(data.train))
-            if is_loaded(self.arch):
-                self.build_model(data)
+        if is_loaded(self.arch):
+            # Wherever it is to run: what is fetched is fetched by the machine that has a network.
+            self._model(*known, [0.0] * known[0][0], [1.0] * known[0][0])
         for component, several in self.needs.items():
             for needed in several:
                 if (other := _known(needed.dataset, here)) != known:
@@ -256,12 +257,22 @@ class Experiment:
         Args:
             needed_by: from a component, as `needs` calls it, to its models.
         """
-        with seeded(torch.device("cpu"), self.seed, "initialisation"):
-            network = _given(self.arch, needed_by("arch")).build(data.shape, len(data.classes))
         std, built = data.std, _built(self.arch)
         if getattr(built, "one_std", False):
             std = (built.input_std or fmean(std),) * len(std)
-        model = Normalised(network, data.mean, std)
+        return self._model(data.shape, len(data.classes), data.mean, std, needed_by)
+
+    def _model(
+        self,
+        shape: tuple[int, int, int],
+        classes: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        needed_by: Callable[[str], list[nn.Module]] = lambda _: [],
+    ) -> nn.Module:
+        with seeded(torch.device("cpu"), self.seed, "initialisation"):
+            network = _given(self.arch, needed_by("arch")).build(shape, classes)
+        model = Normalised(network, mean, std)
         if is_loaded(self.arch):
             component: Any = self.arch
             component.load(model)

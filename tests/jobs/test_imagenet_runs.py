@@ -154,6 +154,8 @@ def test_weights_that_cannot_be_fetched(
     assert f"arch.weights: https://download.pytorch.org/models/{weights.name} cannot be fetched" in message
     assert f"put the file at {weights}, in the folder that TORCH_HOME says" in message
     assert not (tmp_path / "outputs").exists()
+    with pytest.raises(InputError, match=r"^arch.weights: .* cannot be fetched"):
+        composed(*words(*PRETRAINED)).experiment.check(here=False)
 
 
 def test_weights_for_another_number_of_classes(words: Run) -> None:
