@@ -37,7 +37,13 @@ _CRAFTED_WITH = {
     "dataset": "hypo.datasets.digits.Digits",
     "threat_model": "hypo.threat_models.linf.Linf",
 }
-_IMPLIED = {"surrogate": True, "last_batch": "drop", "initialisation": "torchvision"}
+_IMPLIED = {
+    "surrogate": True,
+    "last_batch": "drop",
+    "hold_out": 0,
+    "keep": "last",
+    "initialisation": "torchvision",
+}
 
 
 def aged(outputs: Path) -> None:
