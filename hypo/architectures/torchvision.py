@@ -75,7 +75,8 @@ class Torchvision:
         """
         channels = shape[0]
         if channels != 3 and (channels != 1 or self.is_loaded):
-            raise InputError(f"arch: {self.name} takes images of three channels, or grey ones, got {channels}")
+            others = "" if self.is_loaded else ", or of one"
+            raise InputError(f"arch: {self.name} takes images of three channels{others}, got {channels}")
         if self.weights is not None and classes != (known := len(self._published.meta["categories"])):
             of = f"{self.weights} of {self.name}"
             raise InputError(f"arch.weights: {of} know {known} classes, the data set has {classes}")

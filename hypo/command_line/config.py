@@ -13,8 +13,9 @@ from omegaconf.errors import InterpolationResolutionError
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.command_line.explain import KEYS
 from hypo.command_line.references import resolved
-from hypo.jobs.experiment import Experiment, settled
+from hypo.jobs.experiment import Experiment
 from hypo.jobs.job import Job, measurements, option_of
+from hypo.jobs.settled import settled
 from hypo.settings import checks
 from hypo.settings.components import build, describe
 from hypo.settings.errors import InputError

@@ -46,7 +46,7 @@ class EnsembleAt:
 
     def prerequisites(self, experiment: Any) -> Sequence[Any]:
         """The held models."""
-        return [_standard(other).of(experiment) for other in self.held.values()]
+        return [_standard(other).of(experiment, f"defense.held.{name}") for name, other in self.held.items()]
 
     def given(self, models: Sequence[nn.Module]) -> AmongModels:
         """The defense with the held models at hand, in their order."""

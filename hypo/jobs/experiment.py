@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol
@@ -14,10 +13,13 @@ from torch import nn
 
 from hypo.architectures.normalised import Architecture, Normalised, is_loaded
 from hypo.attacks.threat_models.threat_model import ThreatModel
-from hypo.datasets.images import Dataset, ImageData, Known
+from hypo.datasets.images import Dataset, ImageData
 from hypo.defenses.defense import Defense
 from hypo.defenses.none import NoDefense
 from hypo.defenses.standard import Standard
+from hypo.jobs import refusals
+from hypo.jobs.loaded import loaded
+from hypo.jobs.settled import settled
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.finding import Core, Finding
 from hypo.measurements.measurement import Measurement, Subject
@@ -28,11 +30,10 @@ from hypo.runs.loading import load_flags, load_model
 from hypo.runs.trained_once import trained_once
 from hypo.settings import checks
 from hypo.settings.components import build
-from hypo.settings.device import few_threads, named, resolve
+from hypo.settings.device import few_threads, resolve
 from hypo.settings.errors import InputError
 from hypo.settings.identity import GROUPS, run_id, training_id, trains
 from hypo.settings.randomness import seeded
-from hypo.training import holding_out
 from hypo.training.loop import train
 from hypo.training.recipe import Recipe
 from hypo.training_data.elsewhere import Elsewhere
@@ -142,32 +143,7 @@ class Experiment:
             here: whether it is to run on this machine. What is planned here and runs elsewhere is asked neither
                 for its device nor for the files of a data set that is known without them.
         """
-        if here:
-            resolve(self.device)
-        else:
-            named(self.device)
-        known = _known(self.dataset, here)
-        with torch.device("meta"):
-            self.arch.build(*known)
-        if here:
-            data = _load(self.dataset)
-            if trains(self) and not len(data.train):
-                raise InputError(
-                    "dataset.root: takes a folder with training images, which this one lacks; without them there"
-                    " are training_data=naive and an arch that is loaded"
-                )
-            if trains(self) and self.recipe.hold_out:
-                holding_out.check(self.recipe, len(data.train))
-        if is_loaded(self.arch):
-            # Wherever it is to run: what is fetched is fetched by the machine that has a network.
-            self._model(*known, [0.0] * known[0][0], [1.0] * known[0][0])
-        for component, several in self.needs.items():
-            for needed in several:
-                if (other := _known(needed.dataset, here)) != known:
-                    raise InputError(f"{component}: takes models of {_told(known)}, got one of {_told(other)}")
-        for part in (self.training_data, *self.measurements.values()):
-            if hasattr(part, "check"):
-                part.check(self, *known)
+        refusals.check(self, here)
 
     def run(self, directory: RunDirectory, observer: Observer, model_of: ModelOf) -> Core:
         """Train, or go on training, from the newest checkpoint in `directory`; then evaluate.
@@ -182,7 +158,7 @@ class Experiment:
             InputError: when a setting, the data or the checkpoint cannot be used.
             DivergedError: when the loss or the model's logits are not finite.
         """
-        device, data = resolve(self.device), _load(self.dataset)
+        device, data = resolve(self.device), loaded(self.dataset)
 
         def needed_by(component: str) -> list[nn.Module]:
             return [model_of(needed) for needed in self.needs.get(component, ())]
@@ -232,7 +208,7 @@ class Experiment:
         Raises:
             InputError: when what lies there cannot be read.
         """
-        device, data = resolve(self.device), _load(self.dataset)
+        device, data = resolve(self.device), loaded(self.dataset)
         model = load_model(directory.path).to(device).to(memory_format=torch.channels_last)
         subject = Subject(
             model=model,
@@ -260,9 +236,9 @@ class Experiment:
         std, built = data.std, _built(self.arch)
         if getattr(built, "one_std", False):
             std = (built.input_std or fmean(std),) * len(std)
-        return self._model(data.shape, len(data.classes), data.mean, std, needed_by)
+        return self.initial_model(data.shape, len(data.classes), data.mean, std, needed_by)
 
-    def _model(
+    def initial_model(
         self,
         shape: tuple[int, int, int],
         classes: int,
@@ -270,6 +246,7 @@ class Experiment:
         std: Sequence[float],
         needed_by: Callable[[str], list[nn.Module]] = lambda _: [],
     ) -> nn.Module:
+        """The same for images of `shape` in so many classes, normalised by `mean` and `std` of each channel."""
         with seeded(torch.device("cpu"), self.seed, "initialisation"):
             network = _given(self.arch, needed_by("arch")).build(shape, classes)
         model = Normalised(network, mean, std)
@@ -280,19 +257,6 @@ class Experiment:
         return model.to(memory_format=torch.channels_last)
 
 
-def settled(components: Mapping[str, Any]) -> dict[str, Any]:
-    """The components of an experiment by group, and in their place those that others leave no choice.
-
-    A loaded arch was trained elsewhere, and what is not trained has no defense.
-    """
-    found = dict(components)
-    if is_loaded(found["arch"]):
-        found["training_data"] = Elsewhere()
-    if not getattr(found["training_data"], "trains", True):
-        found["defense"] = NoDefense()
-    return found
-
-
 def _given(component: Any, models: Sequence[nn.Module]) -> Any:
     """`component`, which was asked for prerequisites, with their models at hand."""
     return component.given(models) if models else component
@@ -301,22 +265,3 @@ def _given(component: Any, models: Sequence[nn.Module]) -> Any:
 def _built(arch: Any) -> Any:
     """The architecture itself of one that is only loaded."""
     return getattr(arch, "of", arch)
-
-
-def _known(dataset: Any, here: bool) -> Known:
-    """The shape of its images and the number of its classes; `here` as in `Experiment.check`."""
-    if not here and (known := getattr(dataset, "known", None)):
-        return known
-    data = _load(dataset)
-    return data.shape, len(data.classes)
-
-
-def _told(known: Known) -> str:
-    shape, classes = known
-    return f"{'x'.join(map(str, shape))} images in {classes} classes"
-
-
-@lru_cache(maxsize=2)
-def _load(dataset: Any) -> ImageData:
-    """The data set, read once for all the jobs that share it."""
-    return dataset.load()

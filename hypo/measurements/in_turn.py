@@ -69,7 +69,7 @@ class InTurn:
         """
         if self.friend is None:
             return ()
-        friend = self.friend.of(experiment)
+        friend = self.friend.of(experiment, "measurement.in_turn.friend")
         if describe(friend.dataset, identity=True) != describe(experiment.dataset, identity=True):
             raise InputError("measurement.in_turn.friend: takes a run on the same data set, got one on another")
         return (friend,)

@@ -67,7 +67,7 @@ class Masking:
 
     def prerequisites(self, experiment: Any) -> Sequence[Any]:
         """The run of `source`, if there is one."""
-        return [] if self.source is None else [self.source.of(experiment)]
+        return [] if self.source is None else [self.source.of(experiment, "measurement.masking.source")]
 
     def measure(self, subject: Subject) -> Finding:
         """How many each attack breaks, how many signs there are, and a warning where there is any."""

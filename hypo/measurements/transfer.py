@@ -82,10 +82,7 @@ class Transfer:
 
     def _source(self, name: str, other: OtherRun, experiment: Any) -> Any:
         key = f"measurement.transfer.sources.{name}"
-        try:
-            source = other.of(experiment)
-        except InputError as error:
-            raise InputError(f"{key}: {error}") from None
+        source = other.of(experiment, key)
         if source.dataset != experiment.dataset:
             theirs, ours = known(source.dataset), known(experiment.dataset)
             if theirs != ours:

@@ -39,15 +39,21 @@ class OtherRun:
         if self.run is not None and self._differences:
             raise InputError(f"run: takes no other settings beside it, got {', '.join(self._differences)}")
 
-    def of(self, experiment: Any) -> Any:
+    def of(self, experiment: Any, key: str) -> Any:
         """The other experiment, for `experiment` that needs its model.
+
+        Args:
+            key: where this stands in the config; error messages begin with it.
 
         Raises:
             InputError: when its components do not go together, or the run directory cannot be read.
         """
-        if self.run is not None:
-            return experiment.recorded(Path(self.run))
-        return experiment.but(**self._differences)
+        try:
+            if self.run is not None:
+                return experiment.recorded(Path(self.run))
+            return experiment.but(**self._differences)
+        except InputError as error:
+            raise InputError(f"{key}: {error}") from None
 
     def fingerprint(self) -> str | None:
         """The run id of `run`."""

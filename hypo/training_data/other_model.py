@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hypo.settings.errors import InputError
 from hypo.settings.other_run import OtherRun
 from hypo.training_data.quality import Quality
 
@@ -20,7 +19,4 @@ def crafting_run(model: OtherRun, experiment: Any) -> Any:
     """
     if model.run is None and model.training_data is None:
         model = replace(model, training_data=Quality())
-    try:
-        return model.of(experiment)
-    except InputError as error:
-        raise InputError(f"training_data.model: {error}") from None
+    return model.of(experiment, "training_data.model")

@@ -233,7 +233,7 @@ def test_a_name_like_no_other_is_told_all_there_are() -> None:
         (
             Torchvision("resnet18"),
             (2, 8, 8),
-            r"arch: resnet18 takes images of three channels, or grey ones, got 2",
+            r"arch: resnet18 takes images of three channels, or of one, got 2",
         ),
         (
             Torchvision("resnet18", "DEFAULT"),

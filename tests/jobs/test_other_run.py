@@ -25,16 +25,16 @@ from hypo.training_data.quality import Quality
 
 def test_what_is_not_given_is_the_runs_own() -> None:
     experiment = small_experiment(Standard())
-    assert OtherRun().of(experiment) == experiment
-    other = OtherRun(arch=Mlp((7,)), threat_model=L2(0.25), seed=9).of(experiment)
+    assert OtherRun().of(experiment, "held") == experiment
+    other = OtherRun(arch=Mlp((7,)), threat_model=L2(0.25), seed=9).of(experiment, "held")
     assert other == replace(experiment, arch=Mlp((7,)), threat_model=L2(0.25), seed=9)
 
 
 def test_what_is_not_trained_has_no_defense_and_what_is_has_one(tmp_path: Path) -> None:
     experiment = small_experiment(Standard())
-    naive = OtherRun(training_data=Naive()).of(experiment)
+    naive = OtherRun(training_data=Naive()).of(experiment, "held")
     assert naive.defense == NoDefense()
-    assert OtherRun(training_data=Quality()).of(naive).defense == Standard()
+    assert OtherRun(training_data=Quality()).of(naive, "held").defense == Standard()
     loaded = experiment.but(arch=Saved(Mlp(()), str(tmp_path / "there.safetensors")))
     assert (loaded.training_data, loaded.defense) == (Elsewhere(), NoDefense())
     assert experiment.but(arch=Mlp(())).training_data == experiment.training_data
@@ -47,13 +47,13 @@ def test_a_run_directory_stands_for_its_settings_wherever_it_lies(tmp_path: Path
     place = done(tmp_path / "first", recorded)
     experiment = small_experiment(Standard())
     other = OtherRun(run=str(place))
-    assert other.of(experiment) == recorded
+    assert other.of(experiment, "held") == recorded
     moved = place.rename(tmp_path / place.name)
     identity = describe(OtherRun(run=str(moved)), identity=True)
     assert identity == describe(other, identity=True) == {"_target_": "OtherRun", "fingerprint": run_id(recorded)}
     assert build(describe(other), "held") == other
     with pytest.raises(InputError, match="is no run directory"):
-        other.of(experiment)
+        other.of(experiment, "held")
     with pytest.raises(InputError, match="run: takes no other settings beside it, got seed"):
         OtherRun(run=str(moved), seed=1)
 
@@ -63,4 +63,4 @@ def test_a_run_whose_settings_were_changed_by_hand_is_refused(tmp_path: Path) ->
     config = place / "config.yaml"
     config.write_text(config.read_text().replace("seed: 0", "seed: 1"))
     with pytest.raises(InputError, match="its data or the code changed, its run id is now"):
-        OtherRun(run=str(place)).of(small_experiment(Standard()))
+        OtherRun(run=str(place)).of(small_experiment(Standard()), "held")

@@ -1,0 +1,50 @@
+"""What is refused before anything starts, because it would fail later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from hypo.architectures.normalised import is_loaded
+from hypo.datasets.images import Known
+from hypo.jobs.loaded import form, loaded
+from hypo.settings.device import named, resolve
+from hypo.settings.errors import InputError
+from hypo.settings.identity import trains
+from hypo.training import holding_out
+
+
+def check(experiment: Any, here: bool) -> None:
+    """See `Experiment.check`."""
+    if here:
+        resolve(experiment.device)
+    else:
+        named(experiment.device)
+    known = form(experiment.dataset, here)
+    with torch.device("meta"):
+        experiment.arch.build(*known)
+    if here:
+        data = loaded(experiment.dataset)
+        if trains(experiment) and not len(data.train):
+            raise InputError(
+                "dataset.root: takes a folder with training images, which this one lacks; without them there"
+                " are training_data=naive and an arch that is loaded"
+            )
+        if trains(experiment) and experiment.recipe.hold_out:
+            holding_out.check(experiment.recipe, len(data.train))
+    if is_loaded(experiment.arch):
+        # Wherever it is to run: what is fetched is fetched by the machine that has a network.
+        experiment.initial_model(*known, [0.0] * known[0][0], [1.0] * known[0][0])
+    for component, several in experiment.needs.items():
+        for needed in several:
+            if (other := form(needed.dataset, here)) != known:
+                raise InputError(f"{component}: takes models of {_told(known)}, got one of {_told(other)}")
+    for part in (experiment.training_data, *experiment.measurements.values()):
+        if hasattr(part, "check"):
+            part.check(experiment, *known)
+
+
+def _told(known: Known) -> str:
+    shape, classes = known
+    return f"{'x'.join(map(str, shape))} images in {classes} classes"
