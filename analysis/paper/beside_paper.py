@@ -163,6 +163,8 @@ def _other_attacks(placement: Placement) -> dict[str, int]:
     counts: dict[str, int] = {}
     for published, fitting in placement.rows:
         attacks = [attack for attack, _ in published.figures]
+        if set(attacks) <= set(OF_ANY_ATTACK):
+            continue
         for run in fitting:
             if run["state"] == "done" and placement.attack(run) not in attacks:
                 text = f"evaluation = {run['evaluation']}" if placement.rehearsal else difference(run, attacks)

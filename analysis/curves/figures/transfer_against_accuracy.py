@@ -68,7 +68,7 @@ def _draw(axes: Axes, found: Mapping[str, tuple[Estimate, Estimate]]) -> None:
         look = {**line_look(place), "linestyle": "none"}
         axes.errorbar(x.mean, y.mean, y.std, x.std, **look, markersize=4, elinewidth=0.6)
     axes.set_xlabel("accuracy of the network trained on D_det (%)")
-    axes.set_ylabel("adversarial examples that transfer to it,\ntrained on D (%)")
+    axes.set_ylabel("examples that transfer\nto it, trained on D (%)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(0.15)
 
