@@ -29,7 +29,7 @@ from hypo.runs.directory import RunDirectory
 from hypo.runs.loading import load_flags, load_model
 from hypo.runs.trained_once import trained_once
 from hypo.settings import checks
-from hypo.settings.components import build
+from hypo.settings.components import build, describe
 from hypo.settings.device import few_threads, resolve
 from hypo.settings.errors import InputError
 from hypo.settings.identity import GROUPS, run_id, training_id, trains
@@ -221,6 +221,11 @@ class Experiment:
             device=device,
             models=[model_of(needed).to(device) for needed in self.needs.get(f"measurement.{name}", ())],
             progress=observer.evaluating,
+            kept=directory.kept(
+                f"measurement.{name}",
+                {"run": run_id(self), "measurement": describe(self.measurements[name], identity=True)},
+                ("model.safetensors", "examples.parquet"),
+            ),
         )
         with few_threads(model, self.recipe.batch):
             return self.measurements[name].measure(subject)

@@ -16,6 +16,7 @@ from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import ImageData, Split
 from hypo.measurements.evaluation import Evaluation, clean_logits
 from hypo.measurements.finding import Finding
+from hypo.measurements.kept import NOTHING, Kept
 from hypo.measurements.pooled_search import Candidates, PooledSearch, Progress
 from hypo.measurements.risks import Flags
 from hypo.settings.precision import full_precision
@@ -35,6 +36,7 @@ class Subject:
         seed: of the run.
         models: the trained models that `Measurement.prerequisites` asked for, in its order.
         progress: told how much is done.
+        kept: what an earlier attempt at this measurement found and had put there, and where to put more.
     """
 
     model: nn.Module
@@ -47,6 +49,7 @@ class Subject:
     device: torch.device
     models: Sequence[nn.Module]
     progress: Progress
+    kept: Kept = NOTHING
 
     @cached_property
     def test(self) -> Split:

@@ -19,6 +19,7 @@ from hypo.measurements.finding import Core, Finding
 from hypo.measurements.risks import Flags
 from hypo.runs import status as run_status
 from hypo.runs.atomic import write_atomically
+from hypo.runs.kept_files import KeptFiles, remove
 from hypo.runs.lock import Claim, Lock
 from hypo.runs.outcome import Outcome
 from hypo.runs.status import to_json
@@ -56,7 +57,10 @@ class RunDirectory:
         """
         with Lock(self.path / ".lock", claim) as self._lock:
             try:
-                for pattern in (".checkpoint.pt.*", ".model.safetensors.*", ".examples.parquet.*"):
+                for pattern in (
+                    *(".checkpoint.pt.*", ".model.safetensors.*", ".examples.parquet.*"),
+                    "kept/*/.*.npz.*",
+                ):
                     for begun in self.path.glob(pattern):
                         begun.unlink(missing_ok=True)
                 yield
@@ -149,6 +153,11 @@ class RunDirectory:
             self._write(name, (other / name).read_bytes())
         self.update_status(trained_in=other.name)
 
+    def kept(self, of: str, settings: Mapping[str, Any], files: Sequence[str]) -> KeptFiles:
+        """`Kept` of what is not done yet, "evaluation" or `measurement.<name>`; the rest is as of `KeptFiles`."""
+        paths = [self.path / name for name in files]
+        return KeptFiles(self.path / "kept" / of, settings, paths, self.check)
+
     def save_examples(self, flags: Flags) -> None:
         """Write examples.parquet: one row a test example."""
         import pandas
@@ -165,6 +174,7 @@ class RunDirectory:
         self._write("result.json", to_json(result))
         for name in ("checkpoint.previous.pt", *([] if keep_checkpoint else ["checkpoint.pt"])):
             (self.path / name).unlink(missing_ok=True)
+        remove(self.path / "kept" / "evaluation")
 
     def add_finding(self, name: str, measurement: Any, finding: Finding) -> None:
         """Enter in result.json what the measurement `name` found; its files come to lie in measurements/`name`."""
@@ -182,6 +192,7 @@ class RunDirectory:
             pandas.DataFrame({"example": self._examples(), **columns}).to_parquet(buffer, index=False)
             self._write(f"{folder}/examples.parquet", buffer.getbuffer())
         self._write("result.json", to_json(entered))
+        remove(self.path / "kept" / f"measurement.{name}")
 
     def lacking(self, measurements: Mapping[str, Any]) -> list[str] | None:
         """The names of those of `measurements` that have not been made with these settings; None without a result.
