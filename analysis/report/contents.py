@@ -96,7 +96,7 @@ def contents(frame: pandas.DataFrame) -> Contents:
     experiments = tuple(_experiment(block) for block in blocks(frame))
     of_findings = shares(frame["findings"])
     measured = (*METRICS, *of_findings)
-    runs = tuple(_run(index, row, measured) for index, row in enumerate(frame.to_dict("records")))
+    runs = records(frame)
     by_directory = {run["directory"]: run for run in runs}
     charts: dict[str, list[dict[str, Any]]] = {"cells": [], "runs": [], "published": []}
     for at, experiment in enumerate(experiments):
@@ -113,6 +113,12 @@ def contents(frame: pandas.DataFrame) -> Contents:
     compared, refused = _comparisons(frame)
     lost, named = tuple(unplaced(frame)), labels(frame)
     return Contents(experiments, charts, runs, tuple(compared), tuple(refused), lost, named, of_findings)
+
+
+def records(frame: pandas.DataFrame) -> tuple[dict[str, Any], ...]:
+    """A record for every run of `frame` (from `collect`): its row in percent, and the name of its page."""
+    measured = (*METRICS, *shares(frame["findings"]))
+    return tuple(_run(index, row, measured) for index, row in enumerate(frame.to_dict("records")))
 
 
 def _experiment(block: Block) -> Experiment:

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.files import make_folder, write_whole
 from analysis.paper import paper_tables
+from analysis.report import scripts
 from analysis.report.charts import specifications
 from analysis.report.contents import CHOICES, Contents, contents
 from analysis.report.run_page import RunPage, run_page
+from analysis.report.templating import template
 from analysis.tables.cells import SYMBOLS
 from analysis.tables.tables import cell_text, tradeoff_table
 
 if TYPE_CHECKING:
-    import jinja2
     import pandas
 
 Pair = tuple[str, str]
 
-_HERE = Path(__file__).parent
 _STATES = ("done", "running", "queued", "interrupted", "failed", "missing", "unreadable")
 
 
@@ -39,14 +36,13 @@ def write_report(frame: pandas.DataFrame, folder: Path) -> Path:
         make_folder(each)
     found = contents(frame)
     charts = specifications(found.defenses, found.largest_lambda, found.symbols)
-    specs = f"const CHARTS = {json.dumps(charts)};\n"
     pages = [run_page(run) for run in found.runs]
     common = {name: _common([getattr(page, name) for page in pages]) for name in ("settings", "environment")}
-    write_whole(folder / "assets" / "vega.js", _vega().encode())
-    write_whole(folder / "assets" / "charts.js", specs.encode())
+    write_whole(folder / "assets" / "vega.js", scripts.vega().encode())
+    write_whole(folder / "assets" / "charts.js", scripts.charts(charts).encode())
     write_whole(folder / "assets" / "common.js", f"const COMMON = {json.dumps(common)};\n".encode())
     for name in ("report.css", "labels.js", "report.js"):
-        write_whole(folder / "assets" / name, (_HERE / "static" / name).read_bytes())
+        write_whole(folder / "assets" / name, scripts.static(name).encode())
     for run, page in zip(found.runs, pages, strict=True):
         path = folder / run["page"]
         for finding in page.findings:
@@ -63,7 +59,7 @@ def _index_html(found: Contents, units: str) -> str:
     options = {
         key: list(dict.fromkeys(experiment.choices[key] for experiment in found.experiments)) for key in CHOICES
     }
-    return _template("index.html").render(
+    return template("index.html").render(
         found=found,
         states=[(state, states[state]) for state in _STATES if states[state]],
         choices=[(key, title, options[key]) for key, title in CHOICES.items()],
@@ -87,7 +83,9 @@ def _run_html(run: dict[str, Any], page: RunPage, common: dict[str, list[Pair]],
     own = {name: [pair for pair in getattr(page, name) if pair not in shared] for name, shared in common.items()}
     drawn = {curve.about.key: curve.points for finding in page.findings for curve in finding.curves}
     data = {"history": page.history, "curves": drawn}
-    return _template("run.html").render(run=run, page=page, own=own, stem=stem, data=data)
+    return template("run.html").render(
+        run=run, page=page, own=own, data=data, source=lambda picture: picture.file(stem)
+    )
 
 
 def _common(pages: Sequence[Sequence[Pair]]) -> list[Pair]:
@@ -95,33 +93,3 @@ def _common(pages: Sequence[Sequence[Pair]]) -> list[Pair]:
     first, *others = pages
     shared = set(first).intersection(*others)
     return [pair for pair in first if pair in shared]
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}  # a page has some hundred numbers
-    return environment
-
-
-def _template(name: str) -> jinja2.Template:
-    return _environment().get_template(name)
-
-
-def _vega() -> str:
-    """Vega, Vega-Lite and Vega-Embed in one script that loads nothing from elsewhere; gzip halves the report."""
-    import altair
-    import vl_convert
-
-    major, minor, *_ = altair.SCHEMA_VERSION.removeprefix("v").split(".")
-    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", vl_version=f"{major}.{minor}")
-    packed = base64.b64encode(gzip.compress(script.encode(), mtime=0)).decode()
-    return f'const VEGA = "{packed}";\n'
