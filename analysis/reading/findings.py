@@ -163,7 +163,7 @@ def _finding(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _share(about: Mapping[str, Any]) -> dict[str, str]:
-    return {key: one_line(about.get(key)) for key in ("about", "symbol")}
+    return {key: one_line(about.get(key)) for key in ("about", "symbol", "bounds")}
 
 
 def _curve(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from analysis.reading import findings
 from analysis.reading.findings import Curve, Share
+from hypo.measurements.finding import certifying
 from hypo.measurements.pictures import Sheet, read_sheet
 
 _PLAIN = re.compile(r"\w[\w.-]*")
@@ -18,12 +19,16 @@ _PLAIN = re.compile(r"\w[\w.-]*")
 
 @dataclass(frozen=True)
 class Measured:
-    """One line of the results: percent, the counts behind it, and the ends of its 95 % interval."""
+    """One line of the results: percent, the counts behind it, and the ends of its 95 % interval.
+
+    `between` has what was found and what is certified, between which the true share lies; "" for no certificate.
+    """
 
     name: str
     value: str
     counts: str
     interval: str
+    between: str
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,10 @@ def measured(name: str, row: Mapping[str, Any], result: Mapping[str, Any]) -> Me
     counts = result.get("counts")
     count = counts.get(name) if isinstance(counts, dict) else None
     of = "{count:,} of {of:,}".format(**count) if isinstance(count, dict) else ""
-    return Measured(name, _percent(value), of, "" if low is None else _interval(low, high))
+    ends = [value, row.get(certifying(row["findings"]).get(name, ""))]
+    there = sorted(end for end in ends if end is not None)
+    between = _interval(*there) if len(there) == 2 else ""
+    return Measured(name, _percent(value), of, "" if low is None else _interval(low, high), between)
 
 
 def _percent(value: float | None) -> str:

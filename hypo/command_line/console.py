@@ -12,6 +12,7 @@ from rich.table import Table
 
 from hypo.jobs.attempt import attempt
 from hypo.jobs.job import Job
+from hypo.measurements.finding import certifying
 from hypo.runs.lock import Claim
 from hypo.runs.status import of_earlier_version
 
@@ -104,7 +105,10 @@ def run_one(job: Job, claim: Claim | None = None) -> int:
 
 
 def result_table(result: Mapping[str, Any]) -> Table:
-    """The main figures of one result.json and what else was measured, in percent, with counts and intervals."""
+    """The main figures of one result.json and what else was measured, in percent, with counts and intervals.
+
+    Where something is certified, the true share lies between what was found and what is certified.
+    """
     table = Table(caption=f"{result['n']:,} test examples; in brackets the 95 % interval", caption_justify="left")
     table.add_column("")
     table.add_column("percent", justify="right")
@@ -115,12 +119,23 @@ def result_table(result: Mapping[str, Any]) -> Table:
         for each in result["findings"].values()
         for share, about in each["shares"].items()
     }
-    for name, label in (LABELS | found).items():
+    labels, certified = LABELS | found, certifying(result["findings"])
+    if certified:
+        table.add_column("found and certified", justify="right")
+    for name, label in labels.items():
         count, value, interval = result["counts"][name], result[name], result["intervals"][name]
         table.add_row(
             label,
             "–" if value is None else f"{100 * value:.2f}",
             f"{count['count']:,} of {count['of']:,}",
             "–" if interval is None else f"[{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]".replace("[", r"\["),
+            *([_between(result, name, certified)] if certified else []),
         )
     return table
+
+
+def _between(result: Mapping[str, Any], name: str, certified: Mapping[str, str]) -> str:
+    """What lies between the share `name` as it was found and as it is certified, in percent."""
+    ends = [result.get(each) for each in (name, certified.get(name, ""))]
+    there = sorted(end for end in ends if end is not None)
+    return rf"\[{100 * there[0]:.2f}, {100 * there[1]:.2f}]" if len(there) == 2 else ""

@@ -16,13 +16,13 @@ _ROUNDING = 1e-5
 """How far float32 may be off, relative to the numbers compared: some layers of at most 1e-6 each."""
 
 ABOUT = {
-    "A_certified": ("certified adversarial accuracy, a lower bound of A", "A"),
-    "F_certified": ("certified false-friend accuracy, an upper bound of F", "F"),
-    "R_adv_plus_certified": ("upper bound of the adversarial risk on the correct", "R_adv⁺"),
-    "R_hyp_minus_certified": ("upper bound of the hypocritical risk on the mistakes", "R_hyp⁻"),
-    "R_sta_minus_certified": ("upper bound of the stability risk on the mistakes", "R_sta⁻"),
+    "A_certified": ("certified adversarial accuracy, a lower bound of A", "A", "A"),
+    "F_certified": ("certified false-friend accuracy, an upper bound of F", "F", "F"),
+    "R_adv_plus_certified": ("upper bound of the adversarial risk on the correct", "R_adv⁺", "R_adv_plus"),
+    "R_hyp_minus_certified": ("upper bound of the hypocritical risk on the mistakes", "R_hyp⁻", "R_hyp_minus"),
+    "R_sta_minus_certified": ("upper bound of the stability risk on the mistakes", "R_sta⁻", "R_sta_minus"),
 }
-"""What each of the shares is, and the symbol of what it bounds."""
+"""What each of the shares is, and the symbol and the name of what it bounds."""
 
 
 @dataclass(frozen=True)

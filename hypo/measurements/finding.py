@@ -53,11 +53,14 @@ class NamedShare:
     Attributes:
         about: a line for a reader.
         symbol: how papers write it, or None.
+        bounds: the name of the share, of the same examples, that this is a certified bound of: of an accuracy
+            under an adversary from below, of all others from above. "" for none.
     """
 
     share: Share
     about: str
     symbol: str | None = None
+    bounds: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,13 +160,27 @@ class Finding:
             "title": self.title,
             "warning": self.warning,
             "shares": {
-                share: {"about": named.about, "symbol": named.symbol} for share, named in self.shares.items()
+                share: {"about": named.about, "symbol": named.symbol, "bounds": named.bounds}
+                for share, named in self.shares.items()
             },
             "curves": [_described(curve) for curve in self.curves],
             "columns": {column: each.about for column, each in self.columns.items()},
             "pictures": {picture: each.about for picture, each in self.pictures.items()},
         }
         return {**left, **numbers, "findings": {**result["findings"], name: about}}
+
+
+def certifying(findings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The certified share of each that has one, by name, of the findings in a result.json.
+
+    What attacks found lies on the one side of the true share and what is certified on the other.
+    """
+    return {
+        about["bounds"]: name
+        for finding in findings.values()
+        for name, about in finding["shares"].items()
+        if about.get("bounds")  # earlier versions did not say
+    }
 
 
 def _in_three(shares: Mapping[str, Share]) -> dict[str, Any]:
