@@ -26,6 +26,8 @@ class Silent:
 
     def evaluating(self, done: int, total: int) -> None: ...
 
+    def decided(self, examples: int, total: int) -> None: ...
+
 
 def job(outputs: Path, experiment: Experiment | None = None, dataset: str = "stripes") -> Job:
     """A job with its run directory, new or as it was left."""

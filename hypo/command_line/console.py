@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
@@ -27,11 +29,26 @@ LABELS = {
 }
 
 
+QUIET = 30.0
+"""Seconds that an evaluation may take without a line where there are no bars."""
+
+
 @dataclass
 class Lines:
-    """An observer that prints a line every tenth of the epochs."""
+    """An observer that prints a line every tenth of the epochs, and of a long evaluation one now and then.
+
+    Attributes:
+        clock: seconds since any time.
+    """
 
     console: Console
+    clock: Callable[[], float] = time.monotonic
+    _found: str = ""
+    _total: int = -1
+    _done: int = 0
+    _began_at: float = 0.0
+    _began_with: int = 0
+    _spoke_at: float = 0.0
 
     def epoch(self, row: dict[str, float], epochs: int) -> None:
         """Print the row when its turn has come."""
@@ -40,7 +57,23 @@ class Lines:
             self.console.print(f"epoch {epoch} of {epochs}: loss {row['loss']:.4f}", highlight=False)
 
     def evaluating(self, done: int, total: int) -> None:
-        """Evaluation is short beside training; it is not counted step by step here."""
+        """Print a line where there was none for half a minute, or a tenth of the time that it takes already."""
+        now = self.clock()
+        if total != self._total or done < self._done:  # another attack
+            self._total, self._began_at, self._began_with, self._spoke_at = total, now, done, now
+        self._done = done
+        took = now - self._began_at
+        if done == total:
+            self._found = ""
+        elif now - self._spoke_at >= max(QUIET, took / 10) and done > self._began_with:
+            rest = timedelta(seconds=round(took * (total - done) / (done - self._began_with)))
+            text = f"attacking: {100 * done / total:.1f} % is done{self._found}; about {rest} left"
+            self.console.print(text, highlight=False)
+            self._spoke_at = now
+
+    def decided(self, examples: int, total: int) -> None:
+        """Said with the next line."""
+        self._found = f", {examples:,} of {total:,} examples are decided"
 
 
 @dataclass
@@ -49,6 +82,7 @@ class Bars:
 
     progress: Progress
     tasks: dict[str, TaskID] = field(default_factory=dict)
+    _found: str = ""
 
     def epoch(self, row: dict[str, float], epochs: int) -> None:
         """Move the training bar."""
@@ -56,12 +90,19 @@ class Bars:
 
     def evaluating(self, done: int, total: int) -> None:
         """Move the evaluation bar."""
-        self._move("attacking", "evaluation", done, total)
+        self._move(f"attacking{self._found}", "evaluation", done, total)
+        if done == total:
+            self._found = ""
+
+    def decided(self, examples: int, total: int) -> None:
+        """Said beside the evaluation bar."""
+        self._found = f", {examples:,} of {total:,} decided"
 
     def _move(self, text: str, key: str, done: int, total: int) -> None:
         if key not in self.tasks:
-            self.tasks[key] = self.progress.add_task(text, total=total)
-        self.progress.update(self.tasks[key], completed=done, description=text)
+            # What an earlier attempt did says nothing of how fast this one is.
+            self.tasks[key] = self.progress.add_task(text, total=total, completed=done)
+        self.progress.update(self.tasks[key], completed=done, total=total, description=text)
 
 
 def bars(console: Console) -> Progress:

@@ -197,3 +197,6 @@ class _Recorder:
 
     def evaluating(self, done: int, total: int) -> None:
         self.observer.evaluating(done, total)
+
+    def decided(self, examples: int, total: int) -> None:
+        self.observer.decided(examples, total)

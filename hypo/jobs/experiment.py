@@ -49,7 +49,11 @@ class Observer(Protocol):
         ...
 
     def evaluating(self, done: int, total: int) -> None:
-        """So many steps of the evaluation attack, or of a measurement, are done."""
+        """So much of the evaluation's attacks, or of a part of a measurement, is done."""
+        ...
+
+    def decided(self, examples: int, total: int) -> None:
+        """The attacks of the evaluation have decided so many of the test examples."""
         ...
 
 
@@ -198,6 +202,8 @@ class Experiment:
                 self.evaluation,
                 self.seed,
                 progress=observer.evaluating,
+                decided=observer.decided,
+                kept=directory.kept("evaluation", {"run": run_id(self)}, ["model.safetensors"]),
             )
         directory.save_examples(flags)
         return Core(risks(flags), decided(flags), searches(flags))
@@ -224,7 +230,7 @@ class Experiment:
             kept=directory.kept(
                 f"measurement.{name}",
                 {"run": run_id(self), "measurement": describe(self.measurements[name], identity=True)},
-                ("model.safetensors", "examples.parquet"),
+                ["model.safetensors", "examples.parquet"],
             ),
         )
         with few_threads(model, self.recipe.batch):

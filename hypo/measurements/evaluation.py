@@ -9,7 +9,8 @@ theorems of Tao et al. 2022 hold exactly. Of several searches, each has only wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from hypo.attacks.goals.adversarial import Adversarial
-from hypo.attacks.goals.goal import Goal, PerExample, lead
+from hypo.attacks.goals.goal import Goal, PerExample
 from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.attacks.goals.margin import Margin
 from hypo.attacks.goals.stability import Stability
@@ -26,11 +27,19 @@ from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.search import Search
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import Split
-from hypo.measurements.pooled_search import Candidates, PooledSearch, Progress, parts
+from hypo.measurements.kept import NOTHING, Kept
+from hypo.measurements.passes import counted
+from hypo.measurements.pooled_search import PooledSearch, Progress, parts
 from hypo.measurements.risks import Flags
+from hypo.measurements.verdicts import Verdicts, joined
+from hypo.measurements.whole import Whole
 from hypo.settings import checks
 from hypo.settings.errors import DivergedError, InputError
 from hypo.settings.precision import full_precision
+
+CHUNK = 2**24
+"""How many pixel values are attacked in one go, and lost for one search at most where that is stopped: a hundred
+images of ImageNet. What is at most twice as much, as the test images of CIFAR-10 are, is not worth being cut."""
 
 
 @dataclass(frozen=True)
@@ -82,68 +91,6 @@ class Evaluation:
         return Margin(goal) if self.objective == "margin" else goal
 
 
-@dataclass
-class _Verdicts:
-    """The flags of all examples while they are being decided, on the device; see `Flags`.
-
-    `decided_by` and `moved_by` are places of searches, and -1 where there is none.
-    """
-
-    labels: Tensor
-    clean: Tensor
-    correct: Tensor
-    adv: Tensor
-    hyp: Tensor
-    sta: Tensor
-    hyp_by_stability: Tensor
-    hyp_moved: Tensor
-    decided_by: Tensor
-    moved_by: Tensor
-
-    @classmethod
-    def of_clean(cls, labels: Tensor, clean: Tensor) -> _Verdicts:
-        """What the clean predictions alone decide."""
-        correct = clean == labels
-        no, nobody = torch.zeros_like(correct), torch.full_like(labels, -1)
-        return cls(
-            *(labels, clean, correct, ~correct, correct.clone()),
-            *(no, no.clone(), no.clone(), nobody, nobody.clone()),
-        )
-
-    def verification(self, candidates: Candidates) -> None:
-        """Take note of candidates of the adversary, who attacks D⁺, and of the false friend, who attacks D⁻."""
-        self._record(candidates)
-        if candidates.at_end:
-            self.hyp_moved[candidates.indices] |= candidates.counts & self._is_moved(candidates)
-
-    def stability(self, candidates: Candidates) -> None:
-        """The same for those of the stability attack."""
-        at = candidates.indices
-        hidden = candidates.counts & ~self.hyp[at] & (candidates.predictions == self.labels[at])
-        self.hyp_by_stability[at] |= hidden
-        self._record(candidates)
-
-    def _is_moved(self, candidates: Candidates) -> Tensor:
-        """Whether it is a mistake's, and its prediction another one."""
-        at = candidates.indices
-        return ~self.correct[at] & (candidates.predictions != self.clean[at])
-
-    def _record(self, candidates: Candidates) -> None:
-        at, counts = candidates.indices, candidates.counts
-        right = candidates.predictions == self.labels[at]
-        self._attribute(self.decided_by, candidates, right ^ self.correct[at])
-        self._attribute(self.moved_by, candidates, self._is_moved(candidates))
-        self.adv[at] |= counts & ~right
-        self.hyp[at] |= counts & right
-        self.sta[at] |= counts & (candidates.predictions != self.clean[at])
-
-    def _attribute(self, by: Tensor, candidates: Candidates, reached: Tensor) -> None:
-        """Note the search in `by` where it was the first to reach something."""
-        at = candidates.indices
-        first = candidates.counts & reached & (by[at] < 0)
-        by[at] = torch.where(first, candidates.search, by[at])
-
-
 def evaluate(
     model: nn.Module,
     test: Split,
@@ -152,75 +99,133 @@ def evaluate(
     evaluation: Evaluation,
     seed: int,
     progress: Progress = lambda done, total: None,
+    decided: Progress = lambda examples, total: None,
+    kept: Kept = NOTHING,
 ) -> Flags:
-    """The flags of every example of `test`.
+    """The flags of every example of `test`, which are the same whatever is attacked in one go.
 
     Args:
         model: from (batch, channels, height, width) images in [0, 1] to logits; left as found.
         test: on the model's device; its images are divided by `maximum`.
         seed: of the random starting points, which depend on it and the example alone.
-        progress: told how many of the attacks' steps are done.
+        progress: told how much is done of all searches on all examples, as if none were decided early.
+        decided: told how many examples' own flags are decided, out of how many.
+        kept: what an earlier attempt at the same, on the same model, has found; that is not repeated.
 
     Raises:
         DivergedError: when the model's clean logits are not finite.
     """
     limited, examples = test.limited(evaluation.test_limit)
-    with full_precision(), attacked(model, surrogate=evaluation.surrogate):
-        logits = clean_logits(model, limited, maximum, evaluation.batch)
-        if not bool(torch.isfinite(logits).all()):
-            raise DivergedError("the trained model's logits are not finite")
-        labels, clean = limited.labels, logits.argmax(1)
-        verdicts = _Verdicts.of_clean(labels, clean)
-        correct = verdicts.correct
-        pool = PooledSearch(
-            model,
-            limited,
-            maximum,
-            examples,
-            threat_model,
-            evaluation.batch,
-            evaluation.every_iterate,
-            seed,
-            progress,
+    chunks = list(in_chunks(limited, examples, evaluation.batch))
+    last = len(evaluation.searches) - 1
+    with full_precision(), attacked(model, surrogate=evaluation.surrogate), counted(model) as passes:
+        # What a model can be refused by comes before what takes long.
+        verdicts = [_begun(model, chunk, maximum, evaluation.batch, kept, len(chunks) > 1) for chunk in chunks]
+        attacks = [(search, search.leaving_clean()) for search in evaluation.searches.values()]
+        whole = Whole(progress, sum(sum(_work(pair, each)) for pair in attacks for each in verdicts))
+        for chunk, each in zip(chunks, verdicts, strict=True):
+            pool = PooledSearch(
+                model,
+                chunk.split,
+                maximum,
+                chunk.examples,
+                threat_model,
+                evaluation.batch,
+                evaluation.every_iterate,
+                seed,
+                whole.told,
+            )
+            # A search does all it can before the next one: what that adds can only be more, and is its own.
+            for place, pair in enumerate(attacks):
+                if place < len(each.passes):  # an earlier attempt's
+                    whole.done += sum(_work(pair, each))
+                    continue
+                before = passes.images
+                _attack(pool, evaluation, place, pair, each, whole)
+                each.passes.append(passes.images - before)
+                decided(sum(int((~one.undecided).sum()) for one in verdicts), len(examples))
+                if chunk is not chunks[-1] or place < last:  # the very last is not kept but returned
+                    kept.put(chunk.name, each.arrays())
+    return joined(verdicts).flags(examples, tuple(evaluation.searches))
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """What is attacked in one go: `examples` has the indices in the whole test set, under `name` it is kept."""
+
+    name: str
+    split: Split
+    examples: Tensor
+
+
+def in_chunks(test: Split, examples: Tensor, batch: int) -> Iterator[_Chunk]:
+    """`test` in parts of at most `CHUNK` pixel values, of whole batches as far as there is room for one.
+
+    Args:
+        examples: (len(test),) int64, the index of each in the whole test set.
+        batch: how many are attacked at once.
+    """
+    values = math.prod(test.images.shape[1:])
+    if len(test) * values <= 2 * CHUNK:
+        yield _Chunk(f"examples-0-{len(test)}", test, examples)
+        return
+    room = max(1, CHUNK // values)
+    for part in parts(len(test), room // batch * batch or room):
+        chosen = torch.arange(len(test), device=examples.device)[part]
+        yield _Chunk(f"examples-{chosen[0]}-{chosen[-1] + 1}", test.select(chosen), examples[part])
+
+
+def _begun(
+    model: nn.Module, chunk: _Chunk, maximum: int, batch: int, kept: Kept, is_one_of_several: bool
+) -> Verdicts:
+    """What is known of the examples before they are attacked, or what an earlier attempt found out about them."""
+    arrays = kept.get(chunk.name)
+    earlier = None if arrays is None else Verdicts.of_kept(arrays, chunk.split.labels.device)
+    if earlier is not None:
+        return earlier
+    logits = clean_logits(model, chunk.split, maximum, batch)
+    if not bool(torch.isfinite(logits).all()):
+        raise DivergedError("the trained model's logits are not finite")
+    verdicts = Verdicts.of_clean(chunk.split.labels, logits)
+    if is_one_of_several:
+        kept.put(chunk.name, verdicts.arrays())
+    return verdicts
+
+
+def _work(pair: tuple[Search, Search], verdicts: Verdicts) -> tuple[int, int]:
+    """How many steps of one example verification and stability attack take at most, the latter on mistakes."""
+    search, away = pair
+    mistakes = int((~verdicts.correct).sum())
+    return search.restarts * search.steps * len(verdicts.correct), away.restarts * away.steps * mistakes
+
+
+def _attack(
+    pool: PooledSearch,
+    evaluation: Evaluation,
+    place: int,
+    pair: tuple[Search, Search],
+    verdicts: Verdicts,
+    whole: Whole,
+) -> None:
+    """One search of the examples in `pool`, for their own flags and then for stability."""
+
+    def verification(indices: Tensor) -> Goal:
+        label = verdicts.labels[indices]
+        return PerExample(
+            verdicts.correct[indices],
+            evaluation.climbing(Adversarial(label)),
+            evaluation.climbing(Hypocritical(label)),
         )
 
-        def verification(indices: Tensor) -> Goal:
-            label = labels[indices]
-            return PerExample(
-                correct[indices],
-                evaluation.climbing(Adversarial(label)),
-                evaluation.climbing(Hypocritical(label)),
-            )
+    def stability(indices: Tensor) -> Goal:
+        return evaluation.climbing(Stability(verdicts.logits[indices]))
 
-        def stability(indices: Tensor) -> Goal:
-            return evaluation.climbing(Stability(logits[indices]))
-
-        def undecided() -> Tensor:
-            return ~torch.where(correct, verdicts.adv, verdicts.hyp)
-
-        # A search does all it can before the next one: what that adds can only be more, and is its own.
-        for place, search in enumerate(evaluation.searches.values()):
-            pool.run("verification", search, place, verification, undecided, verdicts.verification)
-            # At the clean image the divergence is least, and its gradient zero: no direction to set out in.
-            away = search.leaving_clean()
-            pool.run("stability", away, place, stability, lambda: ~correct & ~verdicts.sta, verdicts.stability)
-    return Flags(
-        example=examples.cpu().numpy(),
-        label=labels.cpu().numpy(),
-        clean_prediction=clean.cpu().numpy(),
-        margin=lead(logits, labels).cpu().numpy(),
-        lead=lead(logits, clean).cpu().numpy(),
-        correct=correct.cpu().numpy(),
-        adv=verdicts.adv.cpu().numpy(),
-        hyp=verdicts.hyp.cpu().numpy(),
-        sta=verdicts.sta.cpu().numpy(),
-        # What is hidden has moved, whichever attack found it.
-        hyp_moved=(verdicts.hyp_moved | (~correct & verdicts.hyp)).cpu().numpy(),
-        hyp_by_stability=verdicts.hyp_by_stability.cpu().numpy(),
-        decided_by=verdicts.decided_by.cpu().numpy(),
-        moved_by=verdicts.moved_by.cpu().numpy(),
-        searches=tuple(evaluation.searches),
-    )
+    (search, away), (first, second) = pair, _work(pair, verdicts)
+    with whole.part(first):
+        pool.run("verification", search, place, verification, lambda: verdicts.undecided, verdicts.verification)
+    # At the clean image the divergence is least, and its gradient zero: no direction to set out in.
+    with whole.part(second):
+        pool.run("stability", away, place, stability, lambda: verdicts.unmoved, verdicts.stability)
 
 
 def clean_logits(model: nn.Module, test: Split, maximum: int, batch: int) -> Tensor:

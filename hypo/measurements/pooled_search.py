@@ -57,6 +57,7 @@ class PooledSearch:
         batch: how many at once.
         every_iterate: whether every point visited is a candidate, or only where each restart ends.
         seed: of the random starting points.
+        progress: told how much is done of each run, all its restarts together, as if no example left early.
     """
 
     model: nn.Module
@@ -90,8 +91,15 @@ class PooledSearch:
             record: takes note of what comes out.
         """
         purpose = f"{name}/{place + 1}" if place else name
+        count = int(undecided().sum())
+        work = search.steps * count
+
         for restart in range(search.restarts):
-            self._restart(purpose, restart, place, search, goal, undecided, record)
+
+            def progress(done: int, total: int, restart: int = restart) -> None:
+                self.progress(restart * work + work * done // total, search.restarts * work)
+
+            self._restart(purpose, restart, place, search, goal, undecided, record, progress)
 
     def _restart(
         self,
@@ -102,17 +110,18 @@ class PooledSearch:
         goal: Callable[[Tensor], Goal],
         undecided: Callable[[], Tensor],
         record: Record,
+        progress: Progress,
     ) -> None:
         noise_of = (self.seed, purpose, restart)
         everything = undecided().nonzero().squeeze(1)
         # What is drawn for an example, and decided, does not depend on the others.
-        portions = list(parts(len(everything), self._portion))
-        for number, portion in enumerate(portions):
+        for portion in parts(len(everything), self._portion):
+            pool = everything[portion]
 
-            def progress(steps: int, number: int = number) -> None:
-                self.progress(number * search.steps + steps, len(portions) * search.steps)
+            def told(steps: int, before: int = portion.start, count: int = len(pool)) -> None:
+                progress(before * search.steps + steps * count, len(everything) * search.steps)
 
-            self._attack(everything[portion], noise_of, place, search, goal, undecided, record, progress)
+            self._attack(pool, noise_of, place, search, goal, undecided, record, told)
 
     @property
     def _portion(self) -> int:

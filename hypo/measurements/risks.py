@@ -35,6 +35,8 @@ class Flags:
             int64.
         moved_by: on D⁻, which of `searches` was the first to change the prediction; -1 where none did, int64.
         searches: the names of the evaluation's searches, in turn.
+        passes: how many images each of `searches` put through the model, one as often as it did; the clean images
+            are no search's. None where that was not counted.
     """
 
     example: np.ndarray
@@ -51,6 +53,7 @@ class Flags:
     decided_by: np.ndarray
     moved_by: np.ndarray
     searches: tuple[str, ...]
+    passes: tuple[int, ...] | None = None
 
     @property
     def search(self) -> np.ndarray:
@@ -165,12 +168,15 @@ def decided(flags: Flags) -> dict[str, dict[str, int]]:
 
 
 def searches(flags: Flags) -> dict[str, dict[str, int]]:
-    """By search, how many it decided: `adv` on D⁺, `hyp` on D⁻, and `sta` on D⁻, those that it moved first."""
+    """By search, how many it decided: `adv` on D⁺, `hyp` on D⁻, and `sta` on D⁻, those that it moved first.
+
+    And in how many `passes`, where these were counted.
+    """
 
     def count(by: np.ndarray, subset: np.ndarray, search: int) -> int:
         return int(((by == search) & subset).sum())
 
-    return {
+    found = {
         name: {
             "adv": count(flags.decided_by, flags.correct, search),
             "hyp": count(flags.decided_by, ~flags.correct, search),
@@ -178,3 +184,6 @@ def searches(flags: Flags) -> dict[str, dict[str, int]]:
         }
         for search, name in enumerate(flags.searches)
     }
+    if flags.passes is None:
+        return found
+    return {name: {**by, "passes": each} for (name, by), each in zip(found.items(), flags.passes, strict=True)}

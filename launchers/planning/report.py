@@ -121,6 +121,9 @@ class _Silent:
     def evaluating(self, done: int, total: int) -> None:
         pass
 
+    def decided(self, examples: int, total: int) -> None:
+        pass
+
 
 class _SweepBars:
     """One bar over the epochs of all jobs."""
@@ -133,4 +136,7 @@ class _SweepBars:
         self._progress.advance(self._task)
 
     def evaluating(self, done: int, total: int) -> None:
+        pass
+
+    def decided(self, examples: int, total: int) -> None:
         pass

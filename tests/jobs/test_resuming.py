@@ -30,7 +30,7 @@ def die():
 
 class Observer(Silent):
     def evaluating(self, done, total):
-        if sys.argv[3] == "evaluation" and done == 3:
+        if sys.argv[3] == "evaluation" and done > total // 3:
             die()
 
 train_step, fsync, steps, syncs = hypo.training.loop.train_step, os.fsync, [], []

@@ -138,6 +138,11 @@ def test_progress_counts_the_steps_of_all_portions(
     monkeypatch.setattr(pooled_search, "AT_ONCE", BATCH * 3 * SIZE * SIZE)
     told: list[tuple[int, int]] = []
     evaluation = Evaluation(ProjectedGradient(steps=3), success="last_iterate", batch=BATCH)
-    evaluate(network, data.test, 255, Linf(0.1), evaluation, 0, lambda done, total: told.append((done, total)))
-    verification = 3 * 8  # thirty examples in batches of four
-    assert told[:verification] == [(done, verification) for done in range(1, verification + 1)]
+    found = evaluate(
+        network, data.test, 255, Linf(0.1), evaluation, 0, lambda done, total: told.append((done, total))
+    )
+    total = 3 * (30 + int((~found.correct).sum()))
+    # Thirty examples in batches of four, each of which goes three steps: the last has two.
+    steps = [4] * 3 * 7 + [2] * 3
+    assert told[: len(steps) + 1] == [(sum(steps[:count]), total) for count in range(len(steps) + 1)]
+    assert told[-1] == (total, total)

@@ -223,13 +223,19 @@ def test_labels_predictions_and_margins_are_those_of_the_clean_images(
     assert (flags.margin.dtype, flags.lead.dtype) == (np.float32, np.float32)
 
 
-def test_progress_reaches_its_end(models: dict[str, nn.Module], test_split: Split) -> None:
+def test_progress_is_of_the_whole_and_reaches_its_end(models: dict[str, nn.Module], test_split: Split) -> None:
     told: list[tuple[int, int]] = []
     evaluation = Evaluation(ProjectedGradient(steps=5), batch=50)
-    evaluate(
+    flags = evaluate(
         models["mlp"], test_split, 16, Linf(0.02), evaluation, 0, progress=lambda *counts: told.append(counts)
     )
-    assert told == [(done, 5) for done in range(1, 6)] * 2  # verification, then stability
+    mistakes = int((~flags.correct).sum())
+    total = 5 * (len(test_split) + mistakes)  # verification of all, then stability of the mistakes
+    assert {of for _, of in told} == {total}
+    done = [at for at, _ in told]
+    assert done == sorted(done)
+    assert (done[0], done[-1]) == (0, total)
+    assert [at for at in done if at <= 5 * len(test_split)][1:6] == [k * len(test_split) for k in range(1, 6)]
 
 
 @pytest.mark.parametrize(

@@ -117,9 +117,10 @@ def test_each_search_has_what_those_before_it_left_and_is_said_to_have_decided_i
     # Up leaves class 1 for class 2 and class 0 for class 1, down the other way round.
     assert flags.search.tolist() == ["second", "attack", None, "attack", "second", None, None]
     assert flags.sta_search.tolist() == [None, None, None, "attack", "second", None, None]
+    # Each step of a batch, and once more where it ended: five examples and three mistakes, then three and two.
     assert searches(flags) == {
-        "attack": {"adv": 1, "hyp": 1, "sta": 1},
-        "second": {"adv": 1, "hyp": 1, "sta": 1},
+        "attack": {"adv": 1, "hyp": 1, "sta": 1, "passes": sum(up.batches) + 5 + 3},
+        "second": {"adv": 1, "hyp": 1, "sta": 1, "passes": sum(down.batches) + 3 + 2},
     }
     assert up.batches[0] == 7
     assert down.batches[0] == 5  # all but the two that are decided
