@@ -43,10 +43,16 @@ class Adapted(nn.Module):
         Raises:
             InputError: when the network returns anything but one tensor.
         """
+        given = self.mean is not None
+        mean, std = (self.get_buffer("mean"), self.get_buffer("std")) if given else (None, None)
+        return self.normalised_by(mean, std, images)
+
+    def normalised_by(self, mean: Tensor | None, std: Tensor | None, images: Tensor) -> Tensor:
+        """What `forward` gives, with another mean and std."""
         if self.resize is not None:
             images = F.interpolate(images, size=(self.resize, self.resize), mode="bilinear")
-        if self.mean is not None:
-            images = (images - self.get_buffer("mean")) / self.get_buffer("std")
+        if mean is not None and std is not None:
+            images = (images - mean) / std
         outputs = one_tensor(self.network(_by_channel(images)))
         # No probability is less: where float32 rounds to 0, the logarithm stays finite.
         return outputs.clamp_min(torch.finfo(outputs.dtype).tiny).log() if self.probabilities else outputs

@@ -61,8 +61,10 @@ def interface(model: nn.Module, images: Tensor, classes: int) -> Tensor:
         except InputError:
             raise
         except Exception as error:  # whatever a network does to images that it is not for
-            raise InputError(f"model: cannot take {_told(images)} ({_reason(error)}); {_remedy(images)}") from None
-    returned = "x".join(map(str, logits.shape))
+            raise InputError(
+                f"model: cannot take images of {_form(images[0])} ({_reason(error)}); {_remedy(images)}"
+            ) from None
+    returned = _form(logits)
     if not logits.is_floating_point():
         kind = str(logits.dtype).removeprefix("torch.")
         raise InputError(
@@ -85,7 +87,7 @@ def interface(model: nn.Module, images: Tensor, classes: int) -> Tensor:
 def _changing(model: nn.Module, images: Tensor, logits: Tensor) -> list[str]:
     """Whether it says something else the second time, or of an image that is alone."""
     with torch.no_grad():
-        again = model(images)
+        again = one_tensor(model(images))
     if differs(logits, again):
         moved = int((logits.argmax(1) != again.argmax(1)).sum())
         return [
@@ -97,7 +99,9 @@ def _changing(model: nn.Module, images: Tensor, logits: Tensor) -> list[str]:
     for index in range(min(ALONE, len(images))):
         try:
             with torch.no_grad():
-                alone.append(model(images[index : index + 1]))
+                alone.append(one_tensor(model(images[index : index + 1])))
+            if alone[-1].shape != logits[:1].shape:
+                raise ValueError(f"which gives {_form(alone[-1])}")
         except Exception as error:
             raise InputError(
                 f"model: takes {len(images)} images and not one ({_reason(error)}); export or trace it so that the"
@@ -118,7 +122,7 @@ def _gradient(model: nn.Module, images: Tensor) -> list[str]:
     advice = "attacks along it find nothing; only those without gradients tell anything"
     with torch.enable_grad():
         try:
-            logits = model(points)
+            logits = one_tensor(model(points))
             # Weights that differ by class: softmax has the same sum everywhere, and its gradient is zero.
             weights = torch.linspace(-1, 1, logits.shape[1], device=logits.device)
             (gradient,) = torch.autograd.grad((logits * weights).sum(), points)
@@ -151,8 +155,8 @@ def _change(logits: Tensor, others: Tensor) -> str:
     return f"{float((logits - others).abs().max()):.2g}"
 
 
-def _told(images: Tensor) -> str:
-    return f"images of {'x'.join(map(str, images.shape[1:]))}"
+def _form(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape))
 
 
 def _remedy(images: Tensor) -> str:
