@@ -53,7 +53,8 @@ def run(config: DictConfig) -> None:
         chosen = HydraConfig.get()
         job = job_from_config(config, chosen.runtime.choices, chosen.overrides.task)
         for planned in job.in_order:
-            planned.experiment.check()
+            for line in planned.experiment.check():
+                print(f"warning: {line}", file=sys.stderr)
         job.create()
     sys.exit(run_one(job))
 

@@ -19,7 +19,8 @@ class Architecture(Protocol):
     One that begins with other models has the methods `prerequisites` and `given` of a `Defense`, but gets them on
     the CPU. One that is there already has a method `load(model)`, which puts the weights into `Normalised` with
     what `build` made; it is measured and never trained. One that is so at some settings only says it by a property
-    `is_loaded`.
+    `is_loaded`. Of one with a method `probe(model, images, labels, classes)` it is asked before anything starts
+    what is wrong with the model; where `is_rebuilt_from_path`, a run's weights alone are not its model.
     """
 
     def build(self, shape: tuple[int, int, int], classes: int) -> nn.Module:

@@ -140,14 +140,17 @@ class Experiment:
             raise InputError(f"{path}: its data or the code changed, its run id is now {run_id(found)}")
         return found
 
-    def check(self, here: bool = True) -> None:
+    def check(self, here: bool = True) -> list[str]:
         """Refuse, with InputError, whatever would fail later: the device, the data, the architecture, the needs.
 
         Args:
             here: whether it is to run on this machine. What is planned here and runs elsewhere is asked neither
                 for its device nor for the files of a data set that is known without them.
+
+        Returns:
+            Lines on what of it will run, and is not to be taken at its word.
         """
-        refusals.check(self, here)
+        return refusals.check(self, here)
 
     def run(self, directory: RunDirectory, observer: Observer, model_of: ModelOf) -> Core:
         """Train, or go on training, from the newest checkpoint in `directory`; then evaluate.

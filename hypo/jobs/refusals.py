@@ -5,25 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
 
 from hypo.architectures.normalised import is_loaded
-from hypo.datasets.images import Known
+from hypo.attacks.model_state import attacked
+from hypo.datasets.images import ImageData, Known
 from hypo.jobs.loaded import form, loaded
 from hypo.settings.device import named, resolve
 from hypo.settings.errors import InputError
 from hypo.settings.identity import trains
 from hypo.training import holding_out
 
+PROBED = 64
+"""Test images that a model is shown which hypo did not make."""
 
-def check(experiment: Any, here: bool) -> None:
+
+def check(experiment: Any, here: bool) -> list[str]:
     """See `Experiment.check`."""
+    warnings: list[str] = []
     if here:
         resolve(experiment.device)
     else:
         named(experiment.device)
     known = form(experiment.dataset, here)
-    with torch.device("meta"):
-        experiment.arch.build(*known)
+    if not is_loaded(experiment.arch):
+        with torch.device("meta"):
+            experiment.arch.build(*known)
     if here:
         data = loaded(experiment.dataset)
         if trains(experiment) and not len(data.train):
@@ -35,7 +42,9 @@ def check(experiment: Any, here: bool) -> None:
             holding_out.check(experiment.recipe, len(data.train))
     if is_loaded(experiment.arch):
         # Wherever it is to run: what is fetched is fetched by the machine that has a network.
-        experiment.initial_model(*known, [0.0] * known[0][0], [1.0] * known[0][0])
+        model = experiment.initial_model(*known, [0.0] * known[0][0], [1.0] * known[0][0])
+        if here and hasattr(experiment.arch, "probe"):
+            warnings += _probed(experiment.arch, model, loaded(experiment.dataset))
     for component, several in experiment.needs.items():
         for needed in several:
             if (other := form(needed.dataset, here)) != known:
@@ -43,6 +52,15 @@ def check(experiment: Any, here: bool) -> None:
     for part in (experiment.training_data, *experiment.measurements.values()):
         if hasattr(part, "check"):
             part.check(experiment, *known)
+    return warnings
+
+
+def _probed(arch: Any, model: nn.Module, data: ImageData) -> list[str]:
+    """What is wrong with a model, on the CPU, by what it makes of some test images."""
+    test, _ = data.test.limited(PROBED)
+    with attacked(model):
+        lines: list[str] = arch.probe(model, test.images[:].float() / data.maximum, test.labels, len(data.classes))
+    return lines
 
 
 def _told(known: Known) -> str:

@@ -27,13 +27,16 @@ def load_model(path: str | Path) -> nn.Module:
         InputError: when the run has no model yet, or its files cannot be read.
     """
     directory = RunDirectory(Path(path))
-    arch = build(directory.config()["arch"], "arch")
+    settings = directory.config()["arch"]
+    arch = build(settings, "arch")
     file = directory.path / "model.safetensors"
     if not file.exists():
         state = directory.status().get("state", "not started")
         again = (directory.path / "result.json").exists()
         what = "move result.json away to train it again" if again else f"the run is {state}"
         raise InputError(f"{file}: there is no trained model; {what}")
+    if getattr(arch, "is_rebuilt_from_path", False) and arch.fingerprint() != settings["fingerprint"]:
+        raise InputError(f"{path}: its model is rebuilt from {arch.path}, which has changed; put the old one back")
     trained, shape, classes = weights.read(file)
     channels = shape[0]
     model = Normalised(arch.build(shape, classes), [0.0] * channels, [1.0] * channels)

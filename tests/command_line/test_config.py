@@ -45,10 +45,11 @@ def loading(option: str) -> list[str]:
     if option == "dataset=restricted_imagenet":
         Path("classes.yaml").write_text(f"fish: [{WNIDS[0]}, {WNIDS[1]}]\ndog: [{WNIDS[2]}]\n")
         return ["dataset.class_map=classes.yaml"]
-    if option not in ("arch=saved", "training_data=elsewhere"):
+    if option not in ("arch=saved", "arch=foreign", "training_data=elsewhere"):
         return []
     Path("weights.safetensors").write_bytes(b"whatever they are")
-    return ["arch=saved", "arch.path=weights.safetensors"]
+    arch = option if option.startswith("arch=") else "arch=saved"
+    return [arch, "arch.path=weights.safetensors"]
 
 
 @pytest.mark.parametrize("option", OPTIONS)
