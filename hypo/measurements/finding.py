@@ -53,8 +53,8 @@ class NamedShare:
     Attributes:
         about: a line for a reader.
         symbol: how papers write it, or None.
-        bounds: the name of the share, of the same examples, that this is a certified bound of: of an accuracy under
-            an adversary from below, of all others from above. "" for none.
+        bounds: the name of the share, of the same examples, that this is a certified bound of: of an accuracy
+            under an adversary from below, of all others from above. "" for none.
     """
 
     share: Share
