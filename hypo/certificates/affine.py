@@ -1,7 +1,7 @@
 """The affine layers of a network: what they do to values, and to the coefficients of what follows them.
 
-Values are (batch, channels, height, width), with 1×1 planes for what has no place. Coefficients are
-(batch, positions, rows, channels, height, width) for the part of a plane that a `Window` shows, with 1 for the batch or
+Values are (batch, channels, height, width), with 1×1 planes for what has no place. Coefficients are (batch,
+positions, rows, channels, height, width) for the part of a plane that a `Window` shows, with 1 for the batch or
 the positions where all of them have the same; what they are in the padding has no meaning.
 """
 
@@ -151,7 +151,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution, `weight` (after, before / groups, *kernel) and `bias` (after,), with zeros around what goes in."""
+    """`weight` (after, before / groups, *kernel) slid over what goes in, zeros around it, and `bias` (after,)."""
 
     weight: Tensor
     bias: Tensor

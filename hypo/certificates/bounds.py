@@ -1,19 +1,20 @@
 """Sound bounds of what a network makes of all images in a ball, by interval and by linear relaxation.
 
-A linear function of what a layer gives is followed back to the image: through an affine layer exactly, and through a
-maximum (ReLU, max pooling) by one of the two linear functions that it lies between where its input is bounded, which
-is computed first, in the same way, layer by layer (CROWN: Zhang et al., "Efficient Neural Network Robustness
-Certification with General Activation Functions", NeurIPS 2018). On its way the function can be bounded at every layer
-that has bounds already, and the best of these bounds is kept. What stops at the first of them is interval propagation
-(IBP: Gowal et al., "On the Effectiveness of Interval Bound Propagation for Training Verifiably Robust Models", 2018).
+A linear function of what a layer gives is followed back to the image: through an affine layer exactly, and through
+a maximum (ReLU, max pooling) by one of the two linear functions that it lies between where its input is bounded,
+which is computed first, in the same way, layer by layer (CROWN: Zhang et al., "Efficient Neural Network Robustness
+Certification with General Activation Functions", NeurIPS 2018). On its way the function can be bounded at every
+layer that has bounds already, and the best of these bounds is kept. What stops at the first of them is interval
+propagation (IBP: Gowal et al., "On the Effectiveness of Interval Bound Propagation for Training Verifiably Robust
+Models", 2018).
 
-Of convolutions only what a unit sees is followed, so that the first layers of a network cost little. Of deep ones that
-is everything, and where it costs more than `AFFORDABLE`, a layer has the bounds of interval propagation.
+Of convolutions only what a unit sees is followed, so that the first layers of a network cost little. Of deep ones
+that is everything, and where it costs more than `AFFORDABLE`, a layer has the bounds of interval propagation.
 
-auto_LiRPA, which does all this for more kinds of networks, was tried first. Its only release in the package index, 0.3,
-asks for torch < 1.13. With torch 2.14 and numpy 2.4 it is not imported (numpy.lib.arraysetops), nor with numpy 1.26
-(torch.onnx.symbolic_helper._set_opset_version); with both put back, it reads no network, not even an MLP (attributes of
-traced nodes: 'torch._C.Node' object is not subscriptable).
+auto_LiRPA, which does all this for more kinds of networks, was tried first. Version 0.3, which the package index
+has, asks for torch < 1.13. With torch 2.14 and numpy 2.4 it is not imported (numpy.lib.arraysetops), nor with
+numpy 1.26 (torch.onnx.symbolic_helper._set_opset_version); with both put back, it reads no network, not even an
+MLP (attributes of traced nodes: 'torch._C.Node' object is not subscriptable).
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ from hypo.certificates.window import Window
 Method = Literal["interval", "linear"]
 
 AFFORDABLE = 2**35
-"""Multiplications for the bounds of one layer on one image: a second on one core. LeNet's largest layer takes 2³⁴·³."""
+"""Multiplications for the bounds of one layer on one image: a second or two on one core. LeNet's take 2³⁴·³."""
 
-AT_ONCE = 2**26
-"""How many coefficients are in memory at a time: a quarter of a GiB for each tensor of them."""
+AT_ONCE = {"cpu": 2**22, "cuda": 2**26}
+"""How many coefficients there are at a time: 16 MiB, about what a cache holds, or a quarter of a GiB a tensor."""
 
 
 @dataclass
@@ -84,13 +85,14 @@ class Bounded:
         channels, *plane = shape
         window = Window.single((plane[0], plane[1]))
         largest, cost = self._largest(at, window, channels)
-        far = self.method == "linear" and cost <= AFFORDABLE and window.count * largest <= AT_ONCE
+        like = self.slacks[0]
+        at_once = AT_ONCE.get(like.device.type, AT_ONCE["cpu"])
+        far = self.method == "linear" and cost <= AFFORDABLE
         if not far:
             largest = self._largest(at, window, channels, stages=1)[0]
-        like = self.slacks[0]
         units = torch.eye(channels, dtype=like.dtype, device=like.device)[None, None, :, :, None, None]
-        examples = max(1, AT_ONCE // (window.count * channels * largest))
-        rows = max(1, AT_ONCE // (window.count * largest))
+        examples = max(1, at_once // (window.count * channels * largest))
+        rows = max(1, at_once // (window.count * largest))
         lower, upper = (
             torch.cat(
                 [
@@ -110,7 +112,7 @@ class Bounded:
         return Box(*(each.view(placed).permute(0, 3, 1, 2) for each in (lower, -upper)))
 
     def _followed(self, of: Tensor, at: int, window: Window, part: slice, far: bool) -> Tensor:
-        """(batch, positions, rows), lower bounds of Σ of·what comes out of the stage `at`, for the examples `part`.
+        """(batch, positions, rows), lower bounds of Σ of·what comes out of the stage `at` on the examples `part`.
 
         Args:
             far: whether to follow it to the image, and not to what the stage is given only.

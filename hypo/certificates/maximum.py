@@ -19,8 +19,8 @@ class Relaxation:
     """Σ_k lower_k·x_k <= y <= Σ_k upper_k·x_k + constant, for every y that is a maximum of some x_k.
 
     Attributes:
-        lower, upper: (batch, channels·places, height, width), the slope of each of the places that y is taken over.
-        constant: (batch, channels, height, width), >= 0 where y is at least 0.
+        lower, upper: (batch, channels·places, height, width), the slope of each of the places that y is taken
+        over. constant: (batch, channels, height, width), >= 0 where y is at least 0.
     """
 
     lower: Tensor
@@ -60,8 +60,9 @@ class Maximum:
 
         From above, the value whose upper bound is largest may be the maximum, and all others stay below the second
         largest upper bound s: y is at most max(x, s), which on [l, u] lies under the chord from (l, s) to (u, u),
-        and is x itself where l >= s. From below, y is at least any x_k, here that with the largest lower bound, and
-        at least 0 where it is rectified; of these the one that leaves less room (Zhang et al. 2018, CROWN-Ada).
+        and is x itself where l >= s. From below, y is at least any x_k, here that with the largest lower bound,
+        and at least 0 where it is rectified; of these the one that leaves less room (Zhang et al. 2018,
+        CROWN-Ada).
         """
         low, high = self._places(lower), self._places(upper)
         batch, channels, places = low.shape[:3]

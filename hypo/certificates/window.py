@@ -52,7 +52,7 @@ class Window:
             )
         )
         size, origin, between = zip(*sides, strict=True)
-        return Window(size, origin, between, self.positions)  # type: ignore[arg-type]
+        return Window(size, origin, between, self.positions)
 
     def cut(self, plane: Pair) -> tuple[Window, tuple[slice, slice]]:
         """What of it lies in `plane`, and where in it that is; of several positions nothing is cut off."""
@@ -89,9 +89,7 @@ class Window:
         for size, origin, stride, positions in zip(
             self.size, self.origin, self.stride, self.positions, strict=True
         ):
-            yield [
-                list(range(origin + at * stride, origin + at * stride + size)) for at in range(positions)
-            ]
+            yield [list(range(origin + at * stride, origin + at * stride + size)) for at in range(positions)]
 
     @staticmethod
     def _inside(places: Tensor, side: int) -> Tensor:
