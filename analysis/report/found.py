@@ -94,9 +94,8 @@ def measured(name: str, row: Mapping[str, Any], result: Mapping[str, Any]) -> Me
     counts = result.get("counts")
     count = counts.get(name) if isinstance(counts, dict) else None
     of = "{count:,} of {of:,}".format(**count) if isinstance(count, dict) else ""
-    ends = [value, row.get(certifying(row["findings"]).get(name, ""))]
-    there = sorted(end for end in ends if end is not None)
-    between = _interval(*there) if len(there) == 2 else ""
+    bound = row.get(certifying(row["findings"]).get(name, ""))
+    between = "" if value is None or bound is None else _interval(*sorted((value, bound)))
     return Measured(name, _percent(value), of, "" if low is None else _interval(low, high), between)
 
 

@@ -162,7 +162,7 @@ def result_table(result: Mapping[str, Any]) -> Table:
     }
     labels, certified = LABELS | found, certifying(result["findings"])
     if certified:
-        table.add_column("found and certified", justify="right")
+        table.add_column("found and\ncertified", justify="right")
     for name, label in labels.items():
         count, value, interval = result["counts"][name], result[name], result["intervals"][name]
         table.add_row(
@@ -177,6 +177,8 @@ def result_table(result: Mapping[str, Any]) -> Table:
 
 def _between(result: Mapping[str, Any], name: str, certified: Mapping[str, str]) -> str:
     """What lies between the share `name` as it was found and as it is certified, in percent."""
-    ends = [result.get(each) for each in (name, certified.get(name, ""))]
-    there = sorted(end for end in ends if end is not None)
-    return rf"\[{100 * there[0]:.2f}, {100 * there[1]:.2f}]" if len(there) == 2 else ""
+    found, bound = (result.get(each) for each in (name, certified.get(name, "")))
+    if found is None or bound is None:
+        return ""
+    low, high = sorted((found, bound))
+    return rf"\[{100 * low:.2f}, {100 * high:.2f}]"

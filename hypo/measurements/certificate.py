@@ -45,9 +45,14 @@ class Certificate:
         return finding(certified(subject.flags, radius))
 
 
-def finding(shares: Mapping[str, Share]) -> Finding:
-    """`shares`, some of those of `certified`, described."""
-    return Finding("What no attack can do", {name: NamedShare(shares[name], *ABOUT[name]) for name in shares})
+def finding(bounds: Mapping[str, Share]) -> Finding:
+    """`bounds`, some of those of `certified`, described."""
+    return Finding("What no attack can do", named(bounds))
+
+
+def named(bounds: Mapping[str, Share]) -> dict[str, NamedShare]:
+    """The same with what they are."""
+    return {name: NamedShare(bounds[name], *ABOUT[name]) for name in bounds}
 
 
 def certified(flags: Flags, radius: float) -> dict[str, Share]:
@@ -65,24 +70,49 @@ def certified(flags: Flags, radius: float) -> dict[str, Share]:
         CertificateError: when an attack did what was certified to be impossible.
     """
     allowed = radius + _ROUNDING * (radius + np.abs(flags.margin))
-    unbreakable = flags.correct & (flags.margin > allowed)
-    exposed = ~flags.correct & (-flags.margin > allowed)
-    immovable = ~flags.correct & (flags.lead > radius + _ROUNDING * (radius + np.abs(flags.lead)))
-    _check("attacked", flags, unbreakable & flags.adv)
-    _check("hidden", flags, exposed & flags.hyp)
-    _check("moved", flags, immovable & flags.sta)
-    n, plus = len(flags.correct), int(flags.correct.sum())
-    minus = n - plus
+    decided = np.abs(flags.margin) > allowed
+    still = flags.lead > radius + _ROUNDING * (radius + np.abs(flags.lead))
+    compare(flags, decided, still)
+    return shares(flags.correct, decided, still)
+
+
+def shares(correct: np.ndarray, decided: np.ndarray, still: np.ndarray) -> dict[str, Share]:
+    """Certified shares by name.
+
+    Args:
+        correct: (examples,) bool, of the clean images.
+        decided: the correct examples that no adversary breaks, and the mistakes that no false friend hides.
+        still: those whose prediction is the same all over the ball; of interest of mistakes.
+    """
+    n, plus = len(correct), int(correct.sum())
+    unbreakable, exposed = int((decided & correct).sum()), int((decided & ~correct).sum())
+    immovable, minus = int((still & ~correct).sum()), n - plus
     return {
-        "A_certified": Share(int(unbreakable.sum()), n),
-        "F_certified": Share(n - int(exposed.sum()), n),
-        "R_adv_plus_certified": Share(plus - int(unbreakable.sum()), plus),
-        "R_hyp_minus_certified": Share(minus - int(exposed.sum()), minus),
-        "R_sta_minus_certified": Share(minus - int(immovable.sum()), minus),
+        "A_certified": Share(unbreakable, n),
+        "F_certified": Share(n - exposed, n),
+        "R_adv_plus_certified": Share(plus - unbreakable, plus),
+        "R_hyp_minus_certified": Share(minus - exposed, minus),
+        "R_sta_minus_certified": Share(minus - immovable, minus),
     }
 
 
-def _check(what: str, flags: Flags, both: np.ndarray) -> None:
-    if both.any():
-        first = flags.example[both][0]
-        raise CertificateError(f"{int(both.sum())} examples certified as never to be {what} were, first {first}")
+def compare(flags: Flags, decided: np.ndarray, still: np.ndarray) -> None:
+    """Set what the attacks found beside what is certified of the same ball, as in `shares`.
+
+    Raises:
+        CertificateError: when an attack did what was certified to be impossible.
+    """
+    contradicted("attacked", flags.example, flags.correct & decided & flags.adv)
+    contradicted("hidden", flags.example, ~flags.correct & decided & flags.hyp)
+    contradicted("moved", flags.example, ~flags.correct & still & flags.sta)
+
+
+def contradicted(what: str, example: np.ndarray, found: np.ndarray) -> None:
+    """Refuse what was `found`, (examples,) bool, although it is impossible; `example` has their numbers.
+
+    Raises:
+        CertificateError: if there is any.
+    """
+    if found.any():
+        first = example[found][0]
+        raise CertificateError(f"{int(found.sum())} examples certified as never to be {what} were, first {first}")

@@ -1,0 +1,1 @@
+"""What a network's logits cannot do within a ball, whatever the attack."""
