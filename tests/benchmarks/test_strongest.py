@@ -11,9 +11,8 @@ import torch
 from small_models import linear_model
 from torch import Tensor
 
-from benchmarks import strongest
 from benchmarks.audited import digits_settings
-from benchmarks.oracles import Attacked, Oracle, oracles
+from benchmarks.oracles import Attacked, Oracle
 from benchmarks.strongest import Judged, exceeded, judge
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.threat_models.linf import Linf
