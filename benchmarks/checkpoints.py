@@ -13,6 +13,7 @@ from hypo.architectures.normalised import Architecture, Normalised
 from hypo.architectures.resnet18 import Resnet18
 from hypo.architectures.small_cnn import SmallCnn
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.threat_models.l2 import L2
 from hypo.attacks.threat_models.linf import Linf
 from hypo.datasets.digits import Digits
 from hypo.datasets.images import ImageData
@@ -32,6 +33,7 @@ class Setting:
         name: says all of it in a few words.
         robust: whether the model is trained against the ball of radius `epsilon`.
         examples: how many test examples are attacked unless asked otherwise; None means all.
+        ball: of which norm.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Setting:
     epsilon: float
     recipe: Recipe
     examples: int | None = None
+    ball: type[Linf] | type[L2] = Linf
 
     def train(self, device: torch.device, seed: int) -> nn.Module:
         """The trained model, channels-last as in an experiment."""
@@ -51,7 +54,7 @@ class Setting:
             self.data.train.to(device),
             self.data.maximum,
             self.defense,
-            Linf(self.epsilon),
+            self.ball(self.epsilon),
             self.recipe,
             seed,
         )
