@@ -5,51 +5,30 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from hypo.command_line import options, plugins, resolvers
-from hypo.command_line.explain import explain, is_understood
+from hypo.command_line.config_folder import FOLDER
+from hypo.command_line.refusing import refusing
 from hypo.command_line.streams import replace_what_cannot_be_shown
 
 # Set before torch is imported: its threads would wait for each other spinning, and a processor that is shared
 # with anything else then spends most of its time on that (a digits run took 7 to 15 times as long).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-_PACKAGE = Path(__file__).parent
-# In a wheel the config lies in the package, in a checkout beside it.
-_CONFIG = next(path for path in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if path.is_dir())
-_FULL_ERROR = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
-
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """Turn what the user can mend into one line and exit code 2; HYDRA_FULL_ERROR=1 shows the traceback."""
-    try:
-        yield
-    except (ValueError, HydraException, OmegaConfBaseException) as error:
-        if _FULL_ERROR or not is_understood(error):
-            raise
-        print(f"error: {explain(error)}", file=sys.stderr)
-        sys.exit(2)
-
-
-@hydra.main(version_base="1.3", config_path=str(_CONFIG), config_name="config")
+@hydra.main(version_base="1.3", config_path=str(FOLDER), config_name="config")
 def run(config: DictConfig) -> None:
     """One job, here and now; exits with 1 when it fails."""
     from hypo.command_line.config import job_from_config
     from hypo.command_line.console import run_one
 
-    with _refusing():
+    with refusing():
         chosen = HydraConfig.get()
         job = job_from_config(config, chosen.runtime.choices, chosen.overrides.task)
         for planned in job.in_order:
@@ -62,7 +41,7 @@ def run(config: DictConfig) -> None:
 def _check_typed() -> None:
     """Refuse what Hydra would break on while it composes."""
     typed = get_args_parser().parse_args().overrides
-    options.check(OverridesParser.create().parse_overrides(typed), options.groups_below(_CONFIG))
+    options.check(OverridesParser.create().parse_overrides(typed), options.groups_below(FOLDER))
 
 
 def main() -> None:
@@ -76,7 +55,7 @@ def main() -> None:
     # argparse would not find -m behind the first setting.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda argument: argument not in ("-m", "--multirun"))
     try:
-        with _refusing():
+        with refusing():
             _check_typed()
             run()
     except KeyboardInterrupt:

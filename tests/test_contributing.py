@@ -79,7 +79,7 @@ def test_the_layers_are_those_that_are_held() -> None:
     """The way of the imports inside hypo, in the order of the contract."""
     contract = (PROJECT / "pyproject.toml").read_text().partition('containers = ["hypo"]')[2].partition("]\n")[0]
     held = re.findall(r"^    \"(.*)\",$", contract, re.MULTILINE)[1:]
-    (told,) = re.findall(r"inside `hypo` (command_line .*?);", PAGE.replace("\n", " "))
+    (told,) = re.findall(r"inside `hypo` (auditing .*?);", PAGE.replace("\n", " "))
     assert [set(re.split(r", ", layer)) for layer in told.split(" → ")] == [
         set(layer.split(" | ")) for layer in held
     ]

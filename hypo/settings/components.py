@@ -147,7 +147,7 @@ def _in_module(module_name: str, name: str) -> type | None:
 @lru_cache(maxsize=1)
 def components() -> dict[str, type]:
     """The dataclasses of hypo by name, from all of its modules but those that only commands have."""
-    commands = ("hypo.run", "hypo.command_line", "hypo.migrate", "hypo.runs.wandb_process")
+    commands = ("hypo.run", "hypo.audit", "hypo.command_line", "hypo.migrate", "hypo.runs.wandb_process")
     modules = (
         importlib.import_module(module.name)
         for module in pkgutil.walk_packages(hypo.__path__, "hypo.")

@@ -1,0 +1,55 @@
+"""The job of an audit, composed as `python -m hypo.run` composes it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+
+from hypo.command_line import options, plugins, resolvers
+from hypo.command_line.config import job_from_config
+from hypo.command_line.config_folder import FOLDER
+from hypo.jobs.job import Job
+from hypo.jobs.loaded import form
+
+AT_ONCE = 2**22
+"""Pixel values in a batch: 27 images of ImageNet, whose gradients take 3 GB of a ResNet-50."""
+
+MEASUREMENTS = ("masking", "pictures")
+
+
+def job(words: Sequence[str]) -> Job:
+    """The job of the settings in `words`, each `key=value`, on top of what an audit measures.
+
+    Raises:
+        InputError, HydraException, OmegaConfBaseException: for what cannot be used; see `refusing`.
+    """
+    Plugins.instance()
+    resolvers.register()
+    plugins.register()
+    chosen = ["evaluation=pgd20", f"measurement=[{','.join(MEASUREMENTS)}]"]
+    if not any(word.startswith("measurement=") for word in words):
+        chosen.append("measurement.masking.source=null")  # there is no other run whose examples could be tried
+    typed = {word.lstrip("+").partition("=")[0] for word in words}
+    chosen = [word for word in chosen if word.partition("=")[0] not in typed]
+    composed = _composed([*chosen, *words])
+    batch = _batch(composed)
+    if "evaluation.batch" in typed or batch >= composed.experiment.evaluation.batch:
+        return composed
+    return _composed([*chosen, f"evaluation.batch={batch}", *words])
+
+
+def _batch(composed: Job) -> int:
+    """How many images are attacked at once, so that the gradients of a large network find room."""
+    shape, _ = form(composed.experiment.dataset, here=True)
+    return max(1, AT_ONCE // math.prod(shape))
+
+
+def _composed(words: Sequence[str]) -> Job:
+    options.check(OverridesParser.create().parse_overrides(list(words)), options.groups_below(FOLDER))
+    with initialize_config_dir(str(FOLDER), version_base="1.3"):
+        config = compose("config", list(words), return_hydra_config=True)
+    return job_from_config(config, config.hydra.runtime.choices, words)

@@ -1,0 +1,56 @@
+"""What an audit tells at its end, from result.json alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.table import Table
+
+from hypo.command_line.console import result_table
+
+WORST = 3
+"""How many classes are named."""
+
+
+def summary(result: Mapping[str, Any]) -> Iterator[str | Table]:
+    """The table of accuracies and risks, what further searches added, warnings, and the worst classes."""
+    yield result_table(result)
+    yield from _further(result)
+    yield from _masking(result["findings"])
+    yield from _worst(result["findings"])
+
+
+def _further(result: Mapping[str, Any]) -> Iterator[str]:
+    """What the first search finds alone, and all of them together."""
+    first, *others = result["searches"].values()
+    if not others:
+        return
+    right, wrong = (result["counts"][name]["count"] for name in ("D", "R_nat"))
+    found = []
+    flags = (("R_adv_plus", "R_adv⁺", "adv", right), ("R_hyp_minus", "R_hyp⁻", "hyp", wrong))
+    for name, symbol, flag, of in flags:
+        if of:
+            alone, all_of_them = first[flag] / of, result[name]
+            gain = 100 * (all_of_them - alone)
+            found.append(f"{symbol} {100 * alone:.2f} → {100 * all_of_them:.2f} (+{gain:.2f})")
+    if found:
+        yield f"The first search alone → all {1 + len(others)} of them: {', '.join(found)}"
+
+
+def _masking(findings: Mapping[str, Any]) -> Iterator[str]:
+    for name, finding in findings.items():
+        if finding["warning"]:
+            yield f"† {finding['title']}: {finding['warning']}"
+        elif name == "masking":
+            yield "Gradient masking: no sign of it"
+
+
+def _worst(findings: Mapping[str, Any]) -> Iterator[str]:
+    """The classes of lowest accuracy under attack, where they were taken apart."""
+    curves = {curve["name"]: curve for curve in findings.get("classes", {}).get("curves", ())}
+    points = [point for point in curves.get("A", {}).get("points", ()) if point["of"]]
+    if len(points) > WORST:
+        lowest = sorted(points, key=lambda point: point["value"])[:WORST]
+        named = ", ".join(f"{point['at']} ({point['count']} of {point['of']})" for point in lowest)
+        yield f"Worst classes, by A: {named}"
