@@ -60,6 +60,9 @@ class Lines:
         text = f"{self.name}: {100 * share:.0f} %"
         self.console.print(text + (f", about {_spoken(left)} left" if left > SECONDS else ""), highlight=False)
 
+    def decided(self, examples: int, total: int) -> None:
+        """The share that is done says as much."""
+
 
 @dataclass
 class _Bar:
@@ -80,6 +83,9 @@ class _Bar:
             self.progress.reset(self.task, description=self.doing(), total=total)
         self.share = share
         self.progress.update(self.task, completed=done, total=total)
+
+    def decided(self, examples: int, total: int) -> None:
+        """The bar says as much."""
 
 
 def _spoken(seconds: float) -> str:
