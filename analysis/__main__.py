@@ -42,6 +42,7 @@ examples:
                                                     what a measurement found over a variable
   python -m analysis pareto outputs                 which λ are not dominated
   python -m analysis compare thrm trades outputs    at every λ that both have
+  python -m analysis searches outputs               what each search added, and its cost
   python -m analysis targeted outputs               outputs/targeted.csv, .png, .pdf, .svg
   python -m analysis transfer outputs --only dataset=mnist
                                                     outputs/transfer.csv and two heat maps

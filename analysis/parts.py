@@ -16,7 +16,7 @@ from analysis.paper.beside_paper import beside_paper
 from analysis.paper.paper_holes import with_holes
 from analysis.reading import selection
 from analysis.reading.collect import collect
-from analysis.tables import comparison_text, pareto_text, pivot, runs, tables
+from analysis.tables import comparison_text, pareto_text, pivot, runs, searches, tables
 from analysis.tables.cells import SYMBOLS
 from analysis.tables.compare import compare
 from analysis.tables.pareto import fronts
@@ -175,6 +175,7 @@ class Part:
 
 
 _RUNS = "one row a run: settings, metrics and findings as fractions in [0, 1], the ends of their 95 % intervals"
+_SEARCHES = _texts(searches.FORMATS, lambda frame, _: searches.searched(frame))
 _PARETO = _texts(pareto_text.FORMATS, lambda frame, _: fronts(frame))
 _COMPARE = _texts(comparison_text.FORMATS, lambda frame, options: compare(frame, options.first, options.second))
 
@@ -188,6 +189,11 @@ PARTS: dict[str, Part] = {
         "which λ are not dominated, how low each front lies, where they cross",
     ),
     "compare": Part(_COMPARE, _for_compare, "two methods, cell by cell: over seeds and on single examples"),
+    "searches": Part(
+        _SEARCHES,
+        _for_text(searches.FORMATS),
+        "what each search of an evaluation added to those before it, and its cost in passes",
+    ),
     "targeted": Part(_targeted, _for_figures, "which class mistakes can be turned into (measurement=[targeted])"),
     "transfer": Part(transfer_part.run, transfer_part.add_arguments, transfer_part.TEXT),
     "figure": Part(

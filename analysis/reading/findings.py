@@ -74,7 +74,10 @@ def checked(result: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def searches(result: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    """How many flags each search decided: by search, in turn, and by flag; errors as of `checked`."""
+    """How many flags each search decided, by search, in turn, and by flag, and in how many `passes`.
+
+    These are not there in runs from before they were counted. Errors are as of `checked`.
+    """
     found = result.get("searches") or {}
     return {one_line(name): {one_line(flag): int(n) for flag, n in by.items()} for name, by in found.items()}
 

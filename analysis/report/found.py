@@ -13,6 +13,7 @@ from analysis.reading import findings
 from analysis.reading.findings import Curve, Share
 from hypo.measurements.finding import certifying
 from hypo.measurements.pictures import Sheet, read_sheet
+from hypo.measurements.searched import SHARES, SoFar, so_far
 
 _PLAIN = re.compile(r"\w[\w.-]*")
 
@@ -29,6 +30,22 @@ class Measured:
     counts: str
     interval: str
     between: str
+
+
+@dataclass(frozen=True)
+class Searched:
+    """One search: what it decided itself, and in percent what it and those before it had found when it was over.
+
+    `differences` is by how many points that is more than what the first search found alone, "" for itself.
+    `passes` is what it took, and `relative` all so far in units of the first; "" where not counted.
+    """
+
+    name: str
+    decided: Mapping[str, int]
+    shares: tuple[str, ...]
+    differences: tuple[str, ...]
+    passes: str
+    relative: str
 
 
 @dataclass(frozen=True)
@@ -85,6 +102,26 @@ def found(row: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[Found]:
             columns=columns,
             table=f"measurements/{key}/examples.parquet" if columns else "",
             pictures=tuple(_pictures(directory, key, finding["pictures"])),
+        )
+
+
+def searched(row: Mapping[str, Any]) -> Iterator[Searched]:
+    """The searches of the run of `row` (of `contents`), in turn."""
+    steps = so_far(row) if row["searches"] else []
+    for step in steps:
+        alone = steps[0].shares
+
+        def difference(name: str, step: SoFar = step, alone: Mapping[str, float | None] = alone) -> str:
+            now, first = step.shares[name], alone[name]
+            return "" if now is None or first is None or step is steps[0] else f"{now - first:+.2f}"
+
+        yield Searched(
+            name=step.search,
+            decided=step.decided,
+            shares=tuple(_percent(step.shares[name]) for name in SHARES),
+            differences=tuple(map(difference, SHARES)),
+            passes="" if step.passes is None else f"{step.passes:,}",
+            relative="" if step.relative_passes is None else f"{step.relative_passes:.2f}",
         )
 
 

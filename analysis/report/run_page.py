@@ -12,7 +12,7 @@ from typing import Any
 
 from analysis.reading.collect import load
 from analysis.reading.columns import METRICS
-from analysis.report.found import Found, Measured, found, measured
+from analysis.report.found import Found, Measured, Searched, found, measured, searched
 
 _HISTORY = ("loss", "learning_rate", "clean_accuracy", "perturbed_accuracy")
 _PERCENT = ("clean_accuracy", "perturbed_accuracy")
@@ -23,7 +23,6 @@ class RunPage:
     """The parts of a page; each is empty where its file is missing or broken.
 
     Attributes:
-        searches: by search, in turn, how many flags of each kind it decided.
         settings, environment: dotted key and value.
         attempts: what status.json says of each.
         history: the values of each column, epoch by epoch, accuracies in percent.
@@ -31,7 +30,7 @@ class RunPage:
 
     measured: tuple[Measured, ...]
     findings: tuple[Found, ...]
-    searches: Mapping[str, Mapping[str, int]]
+    searches: tuple[Searched, ...]
     settings: tuple[tuple[str, str], ...]
     environment: tuple[tuple[str, str], ...]
     attempts: tuple[dict[str, str], ...]
@@ -49,7 +48,7 @@ def run_page(row: Mapping[str, Any]) -> RunPage:
     return RunPage(
         measured=tuple(measured(name, row, result) for name in names),
         findings=tuple(found(row, result)),
-        searches=row["searches"],
+        searches=tuple(searched(row)),
         settings=tuple(_leaves("", load(directory / "config.yaml")[0] or known)),
         environment=tuple(_leaves("", load(directory / "environment.json")[0])),
         attempts=tuple(_attempts(status)),

@@ -44,13 +44,19 @@ def differences(runs: pandas.DataFrame, key: str) -> dict[Any, str]:
 
 
 def searched(runs: pandas.DataFrame) -> tuple[str, ...]:
-    """A line such as "decided, search by search: attack (adv 31, hyp 4), random (adv 1, hyp 0)", over all runs."""
+    """A line such as "decided, search by search: attack (adv 31, hyp 4), random (adv 1, hyp 0)", over all runs.
+
+    With the passes that each took, where all the runs have counted them.
+    """
     decided: dict[str, Counter[str]] = {}
     for of_run in runs["searches"]:
         for name, by_flag in of_run.items():
             decided.setdefault(name, Counter()).update(by_flag)
     if len(decided) < 2:
         return ()
+    if any("passes" not in by_flag for of_run in runs["searches"] for by_flag in of_run.values()):
+        for by_flag in decided.values():
+            del by_flag["passes"]
     texts = (
         f"{name} ({', '.join(f'{flag} {count:,}' for flag, count in by.items())})" for name, by in decided.items()
     )

@@ -2,7 +2,8 @@
 
 A curve of a finding is one column, `<finding>.curves.<curve>`, such as targeted.curves.moved: the list of its
 points, each with `at`, `count`, `of`, `value`, `lower` and `upper`. In CSV it is JSON text, for `json.loads`. How
-many flags each search decided are the columns `searches.<search>.<flag>`.
+many flags each search decided are the columns `searches.<search>.<flag>`, and in how many passes
+`searches.<search>.passes`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 UNITS = (
     "metrics and shares are fractions in [0, 1]; <metric>_lower and <metric>_upper end their 95 % Wilson "
     "intervals; <finding>.curves.<curve> is a list of points, in CSV as JSON text: value, lower and upper as of "
-    "a metric, at in the variable's own unit; searches.<search>.<flag> are numbers of examples"
+    "a metric, at in the variable's own unit; searches.<search>.<flag> are numbers of examples, and "
+    "searches.<search>.passes how many images it put through the model, one as often as it did"
 )
 
 

@@ -18,8 +18,13 @@ _LAMBDA = "defense.lambda_"
 
 _TRAINING = [("loss",), ("learning_rate",), ("clean_accuracy", "perturbed_accuracy")]
 
-_FLAGS = {"adv": "Predictions broken", "hyp": "Mistakes hidden", "sta": "Mistakes moved"}
-"""What the searches decide."""
+_FLAGS = {
+    "adv": "Predictions broken by the search that found it",
+    "hyp": "Mistakes hidden by the search that found it",
+    "sta": "Mistakes moved by the search that found it",
+    "passes": "Images put through the model by the search",
+}
+"""What the searches decide, and what they take."""
 
 
 def sections(of_runs: Sequence[Findings], searches: Sequence[Mapping[str, object]]) -> list[Section]:
@@ -65,7 +70,7 @@ def of_findings(of_runs: Sequence[Findings]) -> list[Any]:
 
 
 def of_searches(searches: Sequence[Mapping[str, object]]) -> list[Any]:
-    """For every flag the bars of each run over the searches that decided it, where any run has several."""
+    """For every flag, and the passes, the bars of each run over its searches, where any run has several."""
     from wandb_workspaces.reports import v2 as wr
 
     if all(len(of_run) < 2 for of_run in searches):
@@ -73,7 +78,7 @@ def of_searches(searches: Sequence[Mapping[str, object]]) -> list[Any]:
     names = dict.fromkeys(name for of_run in searches for name in of_run)
     return [
         wr.BarPlot(
-            title=f"{about} by the search that found it",
+            title=about,
             metrics=[wr.SummaryMetric(f"searches.{name}.{flag}") for name in names],
         )
         for flag, about in _FLAGS.items()

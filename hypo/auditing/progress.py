@@ -43,6 +43,8 @@ class Lines:
     began: float = 0.0
     told: float = 0.0
     share: float = 2.0
+    begun_with: float = 0.0
+    found: str = ""
 
     def epoch(self, row: dict[str, float], epochs: int) -> None:
         """Nothing is trained, but what a measurement needs, and that is short of words too."""
@@ -52,16 +54,20 @@ class Lines:
         share, now = done / max(total, 1), time.monotonic()
         if share < self.share and (name := self.doing()) != self.name:
             self.name, self.began, self.told = name, now, now - SECONDS
+            # What an earlier attempt did says nothing of how fast this one is.
+            self.begun_with, self.found = share, ""
         self.share = share
         if now - self.told < SECONDS:
             return
         self.told = now
-        left = (now - self.began) * (1 - share) / share if share else 0.0
-        text = f"{self.name}: {100 * share:.0f} %"
+        gone = share - self.begun_with
+        left = (now - self.began) * (1 - share) / gone if gone > 0 else 0.0
+        text = f"{self.name}: {100 * share:.0f} %{self.found}"
         self.console.print(text + (f", about {_spoken(left)} left" if left > SECONDS else ""), highlight=False)
 
     def decided(self, examples: int, total: int) -> None:
-        """The share that is done says as much."""
+        """Said with the next line."""
+        self.found = f", {examples:,} of {total:,} decided"
 
 
 @dataclass
@@ -85,7 +91,8 @@ class _Bar:
         self.progress.update(self.task, completed=done, total=total)
 
     def decided(self, examples: int, total: int) -> None:
-        """The bar says as much."""
+        """Say so beside the bar."""
+        self.progress.update(self.task, description=f"{self.doing()}, {examples:,} of {total:,} decided")
 
 
 def _spoken(seconds: float) -> str:

@@ -10,6 +10,7 @@ theorems of Tao et al. 2022 hold exactly. Of several searches, each has only wha
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -75,6 +76,8 @@ class Evaluation:
             checks.integer("test_limit", self.test_limit, at_least=1)
         if "attack" in self.then:
             raise InputError("then: takes other names than attack, which is that of the first search")
+        # Two evaluations with the same searches in another order are not equal.
+        object.__setattr__(self, "then", OrderedDict(self.then))
 
     @property
     def searches(self) -> dict[str, Search]:

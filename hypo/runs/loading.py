@@ -69,18 +69,31 @@ def load_flags(path: str | Path) -> Flags:
     """What a run found out about each test example.
 
     Raises:
-        InputError: when its examples.parquet is missing or cannot be read.
+        InputError: when it has no result yet, or its files are missing or cannot be read.
     """
     import pandas
 
-    searches = ("attack", *RunDirectory(Path(path)).config()["evaluation"]["then"])
-    numbers = {name: number for number, name in enumerate(searches)}
-    file = Path(path) / "examples.parquet"
+    directory = RunDirectory(Path(path))
+    file = directory.path / "examples.parquet"
+    result = directory.result()
+    if result is None:
+        state = directory.status().get("state", "not started")
+        raise InputError(f"{directory}: has no result; the run is {state}")
     try:
+        # Not those of the config, which is that of the newest command: it may call the same searches otherwise.
+        searches = result["searches"]
+        numbers = {name: number for number, name in enumerate(searches)}
+        is_counted = all("passes" in decided for decided in searches.values())
         examples = pandas.read_parquet(file)
         stored = {name: np.array(examples[name]) for name in set(examples) - {"search", "sta_search"}}
         by = (examples[name].map(numbers).fillna(-1).to_numpy(np.int64) for name in ("search", "sta_search"))
-        return Flags(**stored, decided_by=next(by), moved_by=next(by), searches=searches)  # type: ignore[arg-type]
+        return Flags(
+            **stored,  # type: ignore[arg-type]
+            decided_by=next(by),
+            moved_by=next(by),
+            searches=tuple(searches),
+            passes=tuple(decided["passes"] for decided in searches.values()) if is_counted else None,
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{file}: cannot be read ({reason}); move result.json away to evaluate again") from None

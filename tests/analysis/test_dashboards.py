@@ -115,4 +115,5 @@ def test_what_further_searches_decided_has_a_panel_for_each_flag() -> None:
         "summary_metrics.searches.attack.hyp",
         "summary_metrics.searches.random.hyp",
     ]
-    assert len(found) == 3
+    assert found["Images put through the model by the search"][1] == "summary_metrics.searches.random.passes"
+    assert len(found) == 4

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,14 @@ from small_models import small_experiment
 
 from hypo.architectures.small_cnn import SmallCnn
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+from hypo.attacks.searches.random_points import RandomPoints
 from hypo.datasets.digits import Digits
+from hypo.jobs import experiment as experiment_module
 from hypo.jobs.attempt import attempt
-from hypo.measurements.evaluation import Evaluation
+from hypo.measurements.evaluation import Evaluation, evaluate
+from hypo.measurements.risks import Flags
 from hypo.runs.directory import RunDirectory
-from hypo.runs.loading import load_model, load_test_data
+from hypo.runs.loading import load_flags, load_model, load_test_data
 from hypo.settings.errors import InputError
 
 
@@ -61,6 +66,35 @@ def test_a_loaded_model_can_be_attacked_and_trained(done: Path) -> None:
     loss = torch.nn.functional.cross_entropy(model(images[:5]), labels[:5])
     loss.backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_flags_come_back_as_they_were_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Flags] = []
+    monkeypatch.setattr(experiment_module, "evaluate", lambda *a, **b: found.append(evaluate(*a, **b)) or found[0])
+    weak = ProjectedGradient(steps=1, relative_step=0.01, start="clean")
+    evaluation = Evaluation(weak, then={"pgd": ProjectedGradient(steps=6), "random": RandomPoints(9)})
+    run = job(tmp_path, small_experiment(THRM, evaluation=evaluation))
+    assert attempt(run, Silent()).state == "done"
+    path = run.directory.path
+    config = (path / "config.yaml").read_text()
+    for name in ("pgd", "gradient"):  # a later command may call the same search otherwise
+        (path / "config.yaml").write_text(config.replace("    pgd:", f"    {name}:"))
+        loaded = load_flags(path)
+        for each in fields(Flags):
+            np.testing.assert_array_equal(getattr(loaded, each.name), getattr(found[0], each.name), each.name)
+    assert "    gradient:" in (path / "config.yaml").read_text()
+    assert {None, "pgd"} <= set(loaded.search)
+    assert isinstance(loaded.passes, tuple)
+    result = json.loads((path / "result.json").read_text())
+    for by in result["searches"].values():
+        del by["passes"]
+    (path / "result.json").write_text(json.dumps(result))  # as it was before passes were counted
+    assert load_flags(path).passes is None
+
+
+def test_a_run_without_a_result_has_no_flags(directory: RunDirectory) -> None:
+    with pytest.raises(InputError, match=r": has no result; the run is queued$"):
+        load_flags(directory.path)
 
 
 def test_loading_changes_nothing_on_disk(done: Path) -> None:

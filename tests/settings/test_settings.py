@@ -133,6 +133,9 @@ def test_a_result_hangs_on_the_order_of_components_and_not_on_their_names() -> N
     assert identity(a=one, b=other) == identity(x=one, y=other)
     assert identity(a=one, b=other) != identity(a=other, b=one)
     assert identity(a=one)["then"] == [{"_target_": "RandomPoints", "steps": 7}]
+    evaluations = [Evaluation(other, then=then) for then in ({"a": one, "b": other}, {"b": other, "a": one})]
+    assert evaluations[0] != evaluations[1]
+    assert evaluations[0] == Evaluation(other, then={"a": one, "b": other})
 
 
 def test_any_search_can_be_the_first() -> None:
