@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from hypo.attacks.goals.adversarial import Adversarial
 from hypo.attacks.goals.goal import Goal, PerExample, lead
 from hypo.attacks.goals.hypocritical import Hypocritical
+from hypo.attacks.goals.margin import Margin
 from hypo.attacks.goals.stability import Stability, divergence
 from hypo.attacks.goals.targeted import Targeted
 
@@ -43,6 +44,22 @@ def test_margin_is_positive_exactly_where_the_goal_is_reached(name: str, seed: i
     logits = logits + shift  # negative all, positive all, or mixed
     reached = REACHED[name](logits.argmax(1), clean, labels)
     assert torch.equal(GOALS[name](clean, labels).margin(logits) > 0, reached)
+
+
+@given(st.sampled_from(sorted(GOALS)), st.integers(0, 10_000))
+def test_a_goal_is_reached_exactly_where_the_prediction_is_the_class_at_stake_or_not(name: str, seed: int) -> None:
+    logits, clean, labels = drawn(seed)
+    for goal in (GOALS[name](clean, labels), Margin(GOALS[name](clean, labels))):
+        assert torch.equal((logits.argmax(1) == goal.classes) == goal.wanted, goal.margin(logits) > 0)
+
+
+def test_each_example_of_a_mixture_has_its_own_class_at_stake() -> None:
+    logits, clean, labels = drawn(0)
+    condition = torch.arange(EXAMPLES) % 2 == 0
+    mixed = PerExample(condition, Stability(clean), Targeted(labels))
+    assert torch.equal(mixed.classes, torch.where(condition, clean.argmax(1), labels))
+    assert torch.equal(mixed.wanted, ~condition)
+    assert torch.equal((logits.argmax(1) == mixed.classes) == mixed.wanted, mixed.margin(logits) > 0)
 
 
 def test_lead_of_logits_that_are_all_negative() -> None:

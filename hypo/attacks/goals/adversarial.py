@@ -22,6 +22,12 @@ class Adversarial:
     labels: Tensor
 
     starts_gaussian: ClassVar[bool] = False
+    wanted: ClassVar[bool] = False
+
+    @property
+    def classes(self) -> Tensor:
+        """(batch,) the true labels, which are to be left."""
+        return self.labels
 
     def objective(self, logits: Tensor) -> Tensor:
         """(batch,) cross-entropy to the true label."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 
@@ -21,6 +22,16 @@ class FeatureValue:
     direction: Tensor
 
     starts_gaussian: ClassVar[bool] = False
+
+    @property
+    def classes(self) -> Tensor:
+        """(batch,) int64, the feature: what stands in the place of a class."""
+        return torch.full(self.direction.shape, self.feature, device=self.direction.device)
+
+    @property
+    def wanted(self) -> Tensor:
+        """(batch,) bool, whether it is to be large."""
+        return self.direction > 0
 
     def objective(self, features: Tensor) -> Tensor:
         """(batch,) the value, from (batch, features)."""

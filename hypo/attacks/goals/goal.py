@@ -20,6 +20,19 @@ class Goal(Protocol):
         """
         ...
 
+    @property
+    def classes(self) -> Tensor:
+        """(batch,) int64, the class of each example that is at stake."""
+        ...
+
+    @property
+    def wanted(self) -> bool | Tensor:
+        """Whether the prediction is to become that class, and not any other.
+
+        One for all examples, or (batch,) bool.
+        """
+        ...
+
     def objective(self, logits: Tensor) -> Tensor:
         """(batch,) differentiable, to be maximised, from (batch, classes) logits of perturbed images."""
         ...
@@ -45,6 +58,16 @@ class PerExample:
     def starts_gaussian(self) -> Tensor:
         """(batch,) bool, each example's own."""
         return torch.where(self.condition, self.chosen.starts_gaussian, self.otherwise.starts_gaussian)
+
+    @property
+    def classes(self) -> Tensor:
+        """(batch,) each example's own."""
+        return torch.where(self.condition, self.chosen.classes, self.otherwise.classes)
+
+    @property
+    def wanted(self) -> Tensor:
+        """(batch,) bool, each example's own."""
+        return torch.where(self.condition, self.chosen.wanted, self.otherwise.wanted)
 
     def objective(self, logits: Tensor) -> Tensor:
         """(batch,) each example's own objective."""

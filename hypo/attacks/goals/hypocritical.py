@@ -22,6 +22,12 @@ class Hypocritical:
     labels: Tensor
 
     starts_gaussian: ClassVar[bool] = True
+    wanted: ClassVar[bool] = True
+
+    @property
+    def classes(self) -> Tensor:
+        """(batch,) the true labels, which are to be reached."""
+        return self.labels
 
     def objective(self, logits: Tensor) -> Tensor:
         """(batch,) minus the cross-entropy to the true label."""

@@ -24,6 +24,16 @@ class Margin:
         """That of the goal."""
         return self.goal.starts_gaussian
 
+    @property
+    def classes(self) -> Tensor:
+        """Those of the goal."""
+        return self.goal.classes
+
+    @property
+    def wanted(self) -> bool | Tensor:
+        """As for the goal."""
+        return self.goal.wanted
+
     def objective(self, logits: Tensor) -> Tensor:
         """(batch,) the margin."""
         return self.goal.margin(logits)

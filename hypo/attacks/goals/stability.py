@@ -22,6 +22,12 @@ class Stability:
     clean_logits: Tensor
 
     starts_gaussian: ClassVar[bool] = True
+    wanted: ClassVar[bool] = False
+
+    @property
+    def classes(self) -> Tensor:
+        """(batch,) the clean predictions, which are to be left."""
+        return self.clean_logits.argmax(1)
 
     def objective(self, logits: Tensor) -> Tensor:
         """(batch,) divergence from the clean prediction."""
@@ -29,7 +35,7 @@ class Stability:
 
     def margin(self, logits: Tensor) -> Tensor:
         """(batch,) positive where the prediction differs from the clean one."""
-        return -lead(logits, self.clean_logits.argmax(1))
+        return -lead(logits, self.classes)
 
 
 def divergence(clean_logits: Tensor, perturbed_logits: Tensor) -> Tensor:

@@ -22,6 +22,12 @@ class Targeted:
     targets: Tensor
 
     starts_gaussian: ClassVar[bool] = False
+    wanted: ClassVar[bool] = True
+
+    @property
+    def classes(self) -> Tensor:
+        """(batch,) the targets, which are to be reached."""
+        return self.targets
 
     def objective(self, logits: Tensor) -> Tensor:
         """(batch,) minus the cross-entropy to the target."""

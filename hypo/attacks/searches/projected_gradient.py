@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hypo.attacks.goals.goal import Goal
 from hypo.attacks.model_state import attacked
+from hypo.attacks.searches.gradients import climb, unless_stalled
 from hypo.attacks.searches.search import State, Visit, each
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.settings import checks
@@ -56,19 +57,11 @@ class ProjectedGradient:
         self, model: nn.Module, state: State, images: Tensor, goal: Goal, threat_model: ThreatModel, number: int
     ) -> Visit:
         """One step up the gradient of the goal's objective; see `Search`."""
-        points, noise = state["points"].detach().requires_grad_(), state["noise"]
-        logits = model(points)
-        # Summed, not averaged: a mean would make the gradient's size depend on the batch.
-        (gradient,) = torch.autograd.grad(goal.objective(logits).sum(), points)
-        # A confident example's cross-entropy has gradient exactly 0 in floating point. It then walks in a
-        # seeded random direction, another one each step, instead of standing still. Not along the noise itself:
-        # the search may have begun there, on the sphere, and would be projected straight back.
-        stalled = each(gradient.flatten(1).abs().amax(1).eq(0), images)
-        random_direction = noise.flatten(1).roll(number + 1, dims=1).view_as(noise)
-        gradient = torch.where(stalled, random_direction, gradient)
-        length = self.relative_step * threat_model.epsilon
-        moved = points.detach() + length * threat_model.direction(gradient)
-        return Visit({"points": threat_model.project(moved, images), "noise": noise}, logits.detach())
+        points, noise = state["points"], state["noise"]
+        logits, _, gradient = climb(model, points, goal.objective)
+        direction = threat_model.direction(unless_stalled(gradient, noise, number))
+        moved = points + self.relative_step * threat_model.epsilon * direction
+        return Visit({"points": threat_model.project(moved, images), "noise": noise}, logits)
 
     def leaving_clean(self) -> ProjectedGradient:
         """The same from anywhere in the ball, where it would begin at the clean image."""

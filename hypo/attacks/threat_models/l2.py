@@ -23,23 +23,21 @@ class L2:
     def __post_init__(self) -> None:
         checks.number("epsilon", self.epsilon, above=0)
 
-    def project(self, perturbed: Tensor, images: Tensor) -> Tensor:
+    def project(self, perturbed: Tensor, images: Tensor, radii: Tensor | None = None) -> Tensor:
         """`perturbed` pulled back onto the ball around `images`, then clamped to [0, 1].
 
         In this order the result is in both: clamping moves every pixel towards `images`, which lie in [0, 1].
         """
         displacement = perturbed - images
         norm = _norm(displacement)
-        shrunk = displacement * (self.epsilon / norm.clamp_min(self.epsilon))
+        # A radius may be 0, and then is as good as that, but nothing can be divided by it.
+        radius = self.epsilon if radii is None else radii.clamp_min(1e-12).view_as(norm)
+        shrunk = displacement * (radius / norm.clamp_min(radius))
         return (images + shrunk).clamp(0, 1)
 
     def direction(self, gradient: Tensor) -> Tensor:
         """The step of unit norm that gains most to first order; zero where the gradient is zero."""
-        # Divided by the largest component first, since squaring a tiny gradient underflows to norm 0.
-        largest = gradient.flatten(1).abs().amax(1).view(-1, *[1] * (gradient.dim() - 1))
-        scaled = gradient / torch.where(largest > 0, largest, torch.ones_like(largest))
-        norm = _norm(scaled)
-        return scaled / torch.where(norm > 0, norm, torch.ones_like(norm))
+        return unit(gradient)
 
     def uniform(self, noise: Tensor) -> Tensor:
         """A displacement uniform on the sphere, made from standard normal `noise` of the images' shape.
@@ -51,6 +49,15 @@ class L2:
     def distance(self, perturbed: Tensor, images: Tensor) -> Tensor:
         """(batch,) norms of the perturbations."""
         return (perturbed - images).flatten(1).norm(dim=1)
+
+
+def unit(gradient: Tensor) -> Tensor:
+    """`gradient`, (batch, …), with a Euclidean norm of 1 for each example, or 0 where it is zero."""
+    # Divided by the largest component first, since squaring a tiny gradient underflows to norm 0.
+    largest = gradient.flatten(1).abs().amax(1).view(-1, *[1] * (gradient.dim() - 1))
+    scaled = gradient / torch.where(largest > 0, largest, torch.ones_like(largest))
+    norm = _norm(scaled)
+    return scaled / torch.where(norm > 0, norm, torch.ones_like(norm))
 
 
 def _norm(displacement: Tensor) -> Tensor:

@@ -23,9 +23,10 @@ class Linf:
     def __post_init__(self) -> None:
         checks.number("epsilon", self.epsilon, above=0)
 
-    def project(self, perturbed: Tensor, images: Tensor) -> Tensor:
+    def project(self, perturbed: Tensor, images: Tensor, radii: Tensor | None = None) -> Tensor:
         """The nearest point to `perturbed` in the ball around `images` and in [0, 1]."""
-        inside = torch.clamp(perturbed, images - self.epsilon, images + self.epsilon)
+        radius = self.epsilon if radii is None else radii.view(-1, *[1] * (images.dim() - 1))
+        inside = torch.clamp(perturbed, images - radius, images + radius)
         return inside.clamp(0, 1)
 
     def direction(self, gradient: Tensor) -> Tensor:

@@ -15,8 +15,12 @@ class ThreatModel(Protocol):
         """The radius, in units of the image range [0, 1]."""
         ...
 
-    def project(self, perturbed: Tensor, images: Tensor) -> Tensor:
-        """A point of the ball around `images`, within [0, 1]."""
+    def project(self, perturbed: Tensor, images: Tensor, radii: Tensor | None = None) -> Tensor:
+        """A point of the ball around `images`, within [0, 1].
+
+        Args:
+            radii: (batch,) >= 0, each example's own in the place of `epsilon`.
+        """
         ...
 
     def direction(self, gradient: Tensor) -> Tensor:

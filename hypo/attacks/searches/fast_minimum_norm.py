@@ -1,0 +1,108 @@
+"""The fast minimum-norm search: the nearest point that reaches a goal, wherever it lies."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from hypo.attacks.goals.goal import Goal
+from hypo.attacks.searches.gradients import climb, unless_stalled
+from hypo.attacks.searches.search import State, Visit, each
+from hypo.attacks.threat_models.l2 import unit
+from hypo.attacks.threat_models.threat_model import ThreatModel
+from hypo.settings import checks
+from hypo.settings.errors import InputError
+
+LENGTHS = (1.0, 0.01)
+"""Of the first and of the last step, as a Euclidean norm whatever the ball's."""
+
+SHRINKING = (0.05, 0.001)
+"""By how much of itself the radius changes at the first step and at the last."""
+
+
+@dataclass(frozen=True)
+class FastMinimumNorm:
+    """FMN (Pintor et al. 2021, Algorithm 1): steps up the margin, each projected into a ball of a changing radius.
+
+    The radius is each example's own: until the goal is reached for the first time, where the margin would be 0 if
+    it were linear; from then on it shrinks where the goal is reached, and grows where it is not. So points outside
+    the ball are visited, which do not count. It climbs the margin, whatever the goal's own objective.
+
+    Its state has "nearest", the nearest point that reached the goal, and "distance", (batch,), how far that is,
+    infinite where none did. It ends there or, where that is outside the ball, on the way there.
+
+    Attributes:
+        steps, restarts: see `Search`.
+        start: "clean", or "uniform" in the ball (ℓ2: on the sphere).
+    """
+
+    steps: int = 50
+    restarts: int = 1
+    start: Literal["clean", "uniform"] = "clean"
+
+    def __post_init__(self) -> None:
+        checks.integer("steps", self.steps, at_least=1)
+        checks.integer("restarts", self.restarts, at_least=1)
+        checks.choice("start", self.start, ("clean", "uniform"))
+        if self.restarts > 1 and self.start == "clean":
+            raise InputError(
+                f"restarts: takes 1 with start=clean, where all would be the same, got {self.restarts}"
+                " (start=uniform has them differ)"
+            )
+
+    def begin(self, images: Tensor, goal: Goal, threat_model: ThreatModel, noise: Tensor) -> State:
+        """See `Search.begin`."""
+        random = threat_model.project(images + threat_model.uniform(noise), images)
+        points = images if self.start == "clean" else random
+        radius = threat_model.distance(points, images)
+        nothing = torch.full_like(radius, torch.inf)
+        return {"points": points, "noise": noise, "radius": radius, "nearest": images, "distance": nothing}
+
+    def step(
+        self, model: nn.Module, state: State, images: Tensor, goal: Goal, threat_model: ThreatModel, number: int
+    ) -> Visit:
+        """One step up the margin, and from the last to the nearest point; see `Search.step`."""
+        points, noise = state["points"], state["noise"]
+        logits, margin, gradient = climb(model, points, goal.margin)
+        distance, reached = threat_model.distance(points, images), margin > 0
+        nearer = reached & (distance < state["distance"])
+        nearest = torch.where(each(nearer, images), points, state["nearest"])
+        least = torch.where(nearer, distance, state["distance"])
+
+        length, change = (_annealed(ends, number / self.steps) for ends in (LENGTHS, SHRINKING))
+        # By Hölder's inequality no linear margin of this gradient is 0 at a smaller distance.
+        slope = (gradient * threat_model.direction(gradient)).flatten(1).sum(1)
+        linear = distance - margin / slope.clamp_min(1e-12)
+        # Past where it would be: a boundary that is only ever approached is never crossed.
+        beyond = torch.where(least.isfinite(), state["radius"], torch.maximum(state["radius"], linear))
+        outside = beyond * (1 + change)
+        inside = torch.minimum(state["radius"] * (1 - change), least)
+        radius = torch.minimum(torch.where(reached, inside, outside), _furthest(images, threat_model))
+        moved = points + length * unit(unless_stalled(gradient, noise, number))
+
+        after = threat_model.project(moved, images, radius)
+        if number + 1 == self.steps:
+            found = torch.where(each(least.isfinite(), images), nearest, after)
+            held = each(least <= threat_model.epsilon, images)
+            after = torch.where(held, nearest, threat_model.project(found, images))
+        state = {"points": after, "noise": noise, "radius": radius, "nearest": nearest, "distance": least}
+        return Visit(state, logits, distance <= threat_model.epsilon)
+
+    def leaving_clean(self) -> FastMinimumNorm:
+        """The same from anywhere in the ball."""
+        return replace(self, start="uniform")
+
+
+def _annealed(ends: tuple[float, float], part: float) -> float:
+    """From the first of `ends` to the last, along half a cosine, as `part` goes from 0 to 1."""
+    first, last = ends
+    return last + (first - last) * (1 + math.cos(math.pi * part)) / 2
+
+
+def _furthest(images: Tensor, threat_model: ThreatModel) -> Tensor:
+    """(batch,) the distance of the image in [0, 1] that is furthest from each of `images`."""
+    return threat_model.distance((images < 0.5).to(images.dtype), images)
