@@ -12,13 +12,12 @@ from torch import Tensor, nn
 from hypo.attacks.goals.goal import Goal
 from hypo.attacks.searches.gradients import climb, unless_stalled
 from hypo.attacks.searches.search import State, Visit, each
-from hypo.attacks.threat_models.l2 import unit
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.settings import checks
 from hypo.settings.errors import InputError
 
-LENGTHS = (1.0, 0.01)
-"""Of the first and of the last step, as a Euclidean norm whatever the ball's."""
+LENGTHS = (2.0, 0.01)
+"""Of the first and of the last step, in units of the radius."""
 
 SHRINKING = (0.05, 0.001)
 """By how much of itself the radius changes at the first step and at the last."""
@@ -31,6 +30,10 @@ class FastMinimumNorm:
     The radius is each example's own: until the goal is reached for the first time, where the margin would be 0 if
     it were linear; from then on it shrinks where the goal is reached, and grows where it is not. So points outside
     the ball are visited, which do not count. It climbs the margin, whatever the goal's own objective.
+
+    Two things are not as published. A step is the steepest in the norm of the ball, and as long as the radius says;
+    there it has a Euclidean length of its own. And before the goal is reached the radius goes a little beyond the
+    linear guess: under ℓ2 a boundary that is approached from within was seldom crossed.
 
     Its state has "nearest", the nearest point that reached the goal, and "distance", (batch,), how far that is,
     infinite where none did. It ends there or, where that is outside the ball, on the way there.
@@ -77,12 +80,12 @@ class FastMinimumNorm:
         # By Hölder's inequality no linear margin of this gradient is 0 at a smaller distance.
         slope = (gradient * threat_model.direction(gradient)).flatten(1).sum(1)
         linear = distance - margin / slope.clamp_min(1e-12)
-        # Past where it would be: a boundary that is only ever approached is never crossed.
         beyond = torch.where(least.isfinite(), state["radius"], torch.maximum(state["radius"], linear))
         outside = beyond * (1 + change)
         inside = torch.minimum(state["radius"] * (1 - change), least)
         radius = torch.minimum(torch.where(reached, inside, outside), _furthest(images, threat_model))
-        moved = points + length * unit(unless_stalled(gradient, noise, number))
+        direction = threat_model.direction(unless_stalled(gradient, noise, number))
+        moved = points + each(length * radius, images) * direction
 
         after = threat_model.project(moved, images, radius)
         if number + 1 == self.steps:

@@ -37,7 +37,11 @@ class L2:
 
     def direction(self, gradient: Tensor) -> Tensor:
         """The step of unit norm that gains most to first order; zero where the gradient is zero."""
-        return unit(gradient)
+        # Divided by the largest component first, since squaring a tiny gradient underflows to norm 0.
+        largest = gradient.flatten(1).abs().amax(1).view(-1, *[1] * (gradient.dim() - 1))
+        scaled = gradient / torch.where(largest > 0, largest, torch.ones_like(largest))
+        norm = _norm(scaled)
+        return scaled / torch.where(norm > 0, norm, torch.ones_like(norm))
 
     def uniform(self, noise: Tensor) -> Tensor:
         """A displacement uniform on the sphere, made from standard normal `noise` of the images' shape.
@@ -49,15 +53,6 @@ class L2:
     def distance(self, perturbed: Tensor, images: Tensor) -> Tensor:
         """(batch,) norms of the perturbations."""
         return (perturbed - images).flatten(1).norm(dim=1)
-
-
-def unit(gradient: Tensor) -> Tensor:
-    """`gradient`, (batch, …), with a Euclidean norm of 1 for each example, or 0 where it is zero."""
-    # Divided by the largest component first, since squaring a tiny gradient underflows to norm 0.
-    largest = gradient.flatten(1).abs().amax(1).view(-1, *[1] * (gradient.dim() - 1))
-    scaled = gradient / torch.where(largest > 0, largest, torch.ones_like(largest))
-    norm = _norm(scaled)
-    return scaled / torch.where(norm > 0, norm, torch.ones_like(norm))
 
 
 def _norm(displacement: Tensor) -> Tensor:
