@@ -157,8 +157,8 @@ def _asked_for(file: BinaryIO) -> list[str]:
     """What a pickle asks for beside tensors, such as os.system; none of it is imported, and nothing run."""
     if file.read(2) == b"PK":
         with zipfile.ZipFile(file) as archive:
-            (name,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
-            file = io.BytesIO(archive.read(name))
+            pickled = [name for name in archive.namelist() if name.rpartition("/")[2] == "data.pkl"]
+            file = io.BytesIO(b"".join(map(archive.read, pickled)))
     file.seek(0)
     reader = _Reader(file)
     try:
