@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from hypo.architectures import foreign_files, hugging_face, probing, programs
 from hypo.architectures.adapted import Adapted
+from hypo.architectures.hugging_face import Preparation
 from hypo.settings import checks
 from hypo.settings.errors import InputError
 
@@ -71,10 +72,9 @@ class Foreign:
         Raises:
             InputError: when there is no such file or callable any more, or mean and std are of other channels.
         """
-        channels = shape[0]
         path = Path(self.path)
-        prepared = hugging_face.Preparation(self.mean, self.std, self.resize)
         kind = foreign_files.kind(path)
+        prepared = Preparation(self.mean, self.std, self.resize)
         if kind in ("safetensors", "pickle"):
             network = self._made()
         elif self.architecture is not None:
@@ -82,12 +82,13 @@ class Foreign:
         elif kind == "folder":
             network, asked = hugging_face.network(path), hugging_face.preparation(path)
             mean, std = (self.mean, self.std) if self.mean else (asked.mean, asked.std)
-            prepared = hugging_face.Preparation(mean, std, self.resize or asked.size)
+            prepared = Preparation(mean, std, self.resize or asked.size)
         else:
             network = programs.script(path) if kind == "script" else programs.program(path)
+        channels = shape[0]
         if prepared.mean is not None and len(prepared.mean) not in (channels, 3 if channels == 1 else channels):
             raise InputError(f"arch.mean: takes one number a channel, here {channels}, got {list(prepared.mean)}")
-        size = prepared.size if prepared.size and (prepared.size,) * 2 != shape[1:] else None
+        size = None if (prepared.size,) * 2 == shape[1:] else prepared.size
         return Adapted(network, prepared.mean, prepared.std, size, self.outputs == "probabilities").float()
 
     def load(self, model: nn.Module) -> None:
@@ -104,7 +105,7 @@ class Foreign:
         try:
             model.get_submodule("network.network").load_state_dict(foreign_files.state(path))
         except RuntimeError as error:
-            reason = " ".join(str(error).split()).partition(": ")[2][:200]
+            reason = " ".join(str(error).split()).partition(": ")[2].partition(" Unexpected key")[0][:200]
             raise InputError(f"arch.path: takes weights of {self.architecture}, got {path} ({reason})") from None
 
     def probe(self, model: nn.Module, images: Tensor, labels: Tensor, classes: int) -> list[str]:

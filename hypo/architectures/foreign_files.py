@@ -71,8 +71,9 @@ def state(path: Path) -> dict[str, Tensor]:
         if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
             found = found[name]
     if not isinstance(found, Mapping) or not any(isinstance(value, Tensor) for value in found.values()):
-        got = f"{type(found).__name__} of {', '.join(map(str, found)) or 'nothing'}" if found else "nothing"
-        raise InputError(f"arch.path: takes the weights of a model by name, got {path} with {got[:100]}")
+        of = f" of {', '.join(map(str, found))[:80] or 'nothing'}" if isinstance(found, Mapping) else ""
+        got = f"a {type(found).__name__}{of}"
+        raise InputError(f"arch.path: takes the weights of a model by name, got {path} with {got}")
     for prefix in _PREFIXES:
         if all(str(name).startswith(prefix) for name in found):
             found = {str(name).removeprefix(prefix): value for name, value in found.items()}
@@ -103,16 +104,21 @@ def refuse_pickles(path: Path) -> None:
 def _kind_of_archive(path: Path) -> Kind:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [name.partition("/")[2] for name in archive.namelist()] + archive.namelist()
+            members = archive.namelist()
+            first = min((member.header_offset for member in archive.infolist()), default=0)
+        if first or len(set(members)) < len(members):
+            # One archive within another, or one that other readers may see something else in.
+            raise zipfile.BadZipFile
     except (zipfile.BadZipFile, OSError, ValueError):
         raise InputError(f"arch.path: {path} is truncated or damaged; copy it again") from None
+    names = {part for name in members for part in (name, name.partition("/")[2])}
     if "constants.pkl" in names and any(name.startswith("code/") for name in names):
         return "script"
     if "archive_format" in names or "serialized_exported_program.json" in names:
         return "program"
     if "data.pkl" in names:
         return "pickle"
-    raise InputError(f"arch.path: takes a model, got {path}, an archive of {', '.join(names[-3:]) or 'nothing'}")
+    raise InputError(f"arch.path: takes a model, got {path}, an archive of {', '.join(members[:3]) or 'nothing'}")
 
 
 def _refuse_objects(path: Path, pickled: bytes) -> None:
@@ -142,8 +148,8 @@ def _unpickled(path: Path) -> Any:
 
 
 def _would_run(path: Path, asked: list[str], remedy: str) -> InputError:
-    more = f" and {len(asked) - 4} more" if len(asked) > 4 else ""
-    names = ", ".join(asked[:4]) + more
+    first = sorted(asked, key=lambda name: name.startswith("torch."))  # what is not torch's is what matters
+    names = ", ".join(first[:4]) + (f" and {len(asked) - 4} more" if len(asked) > 4 else "")
     return InputError(f"arch.path: {path} is a pickle that would run code (it asks for {names}); {remedy}")
 
 
@@ -151,8 +157,8 @@ def _asked_for(file: BinaryIO) -> list[str]:
     """What a pickle asks for beside tensors, such as os.system; none of it is imported, and nothing run."""
     if file.read(2) == b"PK":
         with zipfile.ZipFile(file) as archive:
-            (name,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
-            file = io.BytesIO(archive.read(name))
+            pickled = [name for name in archive.namelist() if name.rpartition("/")[2] == "data.pkl"]
+            file = io.BytesIO(b"".join(map(archive.read, pickled)))
     file.seek(0)
     reader = _Reader(file)
     try:
@@ -195,5 +201,5 @@ class _Reader(pickle.Unpickler):
         return type(name, (_Nothing,), {})
 
     def persistent_load(self, _: Any) -> Any:
-        """Nothing, in the place of a tensor's storage."""
-        return _Nothing()
+        """Nothing, in the place of a tensor's storage or of a class."""
+        return _Nothing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -48,46 +47,56 @@ def program(path: Path) -> nn.Module:
         with path.open("rb") as file:
             loaded = torch.export.load(file)
         inputs = [node for node in loaded.graph.nodes if node.name in loaded.graph_signature.user_inputs]
-        module = loaded.module()
+        if len(inputs) != 1:
+            names = ", ".join(node.name for node in inputs) or "nothing"
+            raise InputError(f"arch.path: takes a program of one input, the images, got {path} that takes {names}")
+        return InBatches(loaded.module(), *_batches(loaded, inputs[0].meta["val"].shape[0]))
     except InputError:
         raise
-    except Exception as error:
+    except Exception as error:  # as above
         raise _unreadable(path, error) from None
     finally:
         quiet.setLevel(level)
-    if len(inputs) != 1:
-        names = ", ".join(node.name for node in inputs) or "nothing"
-        raise InputError(f"arch.path: takes a program of one input, the images, got {path} that takes {names}")
-    batch = inputs[0].meta["val"].shape[0]
-    return InBatches(module, None if isinstance(batch, torch.SymInt) else int(batch))
 
 
 class InBatches(nn.Module):
-    """A program of torch.export, which has one mode and may take batches of one size alone.
+    """A program of torch.export, which has one mode and may take batches of some sizes alone.
 
     Args:
-        batch: the size that it takes; None for all of them.
+        smallest, largest: the sizes that it takes; largest is None where there is no bound.
     """
 
-    def __init__(self, network: nn.Module, batch: int | None) -> None:
+    def __init__(self, network: nn.Module, smallest: int, largest: int | None) -> None:
         super().__init__()
         self.network = network
-        self.batch = batch
+        self.smallest = smallest
+        self.largest = largest
 
     def forward(self, images: Tensor) -> Any:
         """What the program returns, of images in several batches where it does not take as many at once."""
-        if self.batch is None or len(images) == self.batch:
+        if self.smallest <= len(images) <= (self.largest or len(images)):
             return self.network(images)
-        # Empty places are filled up with black images, of which nothing is kept.
-        rounds = math.ceil(len(images) / self.batch)
-        filled = F.pad(images, (0, 0) * 3 + (0, rounds * self.batch - len(images)))
-        parts = torch.split(filled, self.batch)
-        return torch.cat([one_tensor(self.network(part)) for part in parts])[: len(images)]
+        parts = torch.split(images, self.largest or len(images))
+        return torch.cat([one_tensor(self.network(self._filled(part)))[: len(part)] for part in parts])
 
     def train(self, mode: bool = True) -> InBatches:
         """Note the mode; the program has the one that it was exported in, and refuses to be told another."""
         self.training = mode
         return self
+
+    def _filled(self, images: Tensor) -> Tensor:
+        """At least as many images as it takes, the last of them black."""
+        return F.pad(images, (0, 0) * 3 + (0, max(0, self.smallest - len(images))))
+
+
+def _batches(loaded: Any, size: Any) -> tuple[int, int | None]:
+    """The smallest and the largest batch that a program takes; `size` is that of its input."""
+    if not isinstance(size, torch.SymInt):
+        return int(size), int(size)
+    bounds = loaded.range_constraints.get(size.node.expr)
+    if bounds is None:
+        return 1, None
+    return max(1, int(bounds.lower)), int(bounds.upper) if bounds.upper.is_Integer else None
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

@@ -15,7 +15,13 @@ def to_bytes(model: nn.Module, shape: Sequence[int], classes: int) -> bytes:
     """The contents of a file with the image shape and the number of classes beside the weights."""
     from safetensors.torch import save
 
-    tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    tensors: dict[str, Tensor] = {}
+    places = set()
+    for name, value in model.state_dict().items():
+        # Safetensors holds nothing twice: of weights that layers share, each gets its own.
+        tensor = value.contiguous().cpu()
+        tensors[name] = tensor.clone() if tensor.untyped_storage().data_ptr() in places else tensor
+        places.add(tensor.untyped_storage().data_ptr())
     # One entry, because safetensors writes several in any order, and equal models would be unequal files.
     return save(tensors, {"interface": json.dumps({"shape": list(shape), "classes": classes})})
 

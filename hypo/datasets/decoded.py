@@ -80,6 +80,8 @@ def normalisation(key: str, values: tuple[float, ...] | None, *, above: float | 
 def load(path: Path, mean: tuple[float, ...] | None = None, std: tuple[float, ...] | None = None) -> ImageData:
     """The splits in a cache file, normalised by what is given or else was measured on the training images.
 
+    Where there are none of these, images stay as they are.
+
     Raises:
         InputError: when the file is damaged, or mean or std have another number of channels.
     """
@@ -125,7 +127,12 @@ def _state(file: str) -> bytes:
 
 
 def _mean_and_std(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each channel in units of [0, 1], by counting the 256 values."""
+    """Mean and standard deviation of each channel in units of [0, 1], by counting the 256 values.
+
+    Those of no images are 0 and 1, which leave others as they are.
+    """
+    if not len(images):
+        return np.zeros(images.shape[-1]), np.ones(images.shape[-1])
     counts = np.zeros((images.shape[-1], 256), np.int64)
     for start in range(0, len(images), 256):
         for channel, count in enumerate(counts):

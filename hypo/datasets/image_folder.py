@@ -18,6 +18,8 @@ from hypo.settings.errors import InputError
 class ImageFolder:
     """Images in `root/<split>/<class>/<file>`; the labels are the places of the sorted class names.
 
+    Where there are no splits, but the images lie in `root/<class>/<file>`, all of them are to be tested on.
+
     Images stay grey when all of them are, else they become RGB. They are decoded when they are first asked
     for; a cache file then serves until a file is added, removed or changed (in size or modification time).
 
@@ -26,7 +28,7 @@ class ImageFolder:
         train, test: the names of the two splits' folders.
         size: height and width to resize every image to, in pixels; None when they all are of one size.
         mean, std: what to normalise by, one number a channel in units of [0, 1]; None measures them on the
-            training images.
+            training images, and where there are none leaves images as they are.
         cache: the folder for cache files; None takes `<root>/.hypo-cache` or, where that cannot be written,
             the user's own cache folder. Cache files may be deleted at any time.
 
@@ -62,11 +64,12 @@ class ImageFolder:
     def _archive(self) -> Path:
         """The cache file, built if need be."""
         root = Path(self.root)
-        train, test = _list_splits(root, self.train, self.test)
+        whole = _classes_alone(root, self.train, self.test)
+        train, test = _list_splits(root, self.train, self.test) if whole is None else ({}, whole)
         files = [file for split in (train, test) for paths in split.values() for file in paths]
 
         def decode_all() -> decoded.Decoded:
-            classes = list(train)
+            classes = list(train or test)
             label_of = {name: label for label, name in enumerate(classes)}
             labels = [label_of[name] for split in (train, test) for name, paths in split.items() for _ in paths]
             images = decode(files, self.size)
@@ -76,11 +79,38 @@ class ImageFolder:
         return decoded.archive(files, settings, decoded.cache_folders(self.cache, root), decode_all)
 
 
+SPLITS = ("train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval")
+"""What folders of splits are called, and those of classes are not."""
+
+
+def _classes_alone(root: Path, train: str, test: str) -> dict[str, list[str]] | None:
+    """The files of each class folder in `root`, which may be empty; None where there are splits, or may be."""
+    if not root.is_dir() or not (train and test):
+        return None
+    names = [entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    if {train, test, *SPLITS} & set(names) or not names:
+        return None
+    try:
+        classes = list_classes(root)
+    except InputError:  # images beside the folders, or none at all
+        return None
+    if any(Path(file).parent.parent != root for files in classes.values() for file in files):
+        return None
+    if len(classes) < 2:
+        raise InputError(f"dataset.root: takes two classes or more, but {root} has only {names[0]}")
+    return classes
+
+
 def _list_splits(root: Path, train: str, test: str) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """The files of each class of each split; InputError when the two are not a data set together."""
     if not root.is_dir():
         raise InputError(
             f"dataset.root: takes a folder of images laid out as {train}/class/file, but there is no {root}"
+        )
+    if train and test and not (root / train).is_dir() and not (root / test).is_dir():
+        raise InputError(
+            f"dataset.root: takes {train}/class/file and {test}/class/file, or class/file to test on, but {root}"
+            " has neither"
         )
     for key, name in (("dataset.train", train), ("dataset.test", test)):
         if not name:  # would be `root` itself, with the splits for classes

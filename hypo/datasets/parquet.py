@@ -26,12 +26,13 @@ class Parquet:
     `hypo.datasets.decoded`.
 
     Attributes:
-        root: the folder that holds the files; not part of a run's identity, `fingerprint` is.
+        root: the folder that holds the files, or one file, all of which is to be tested on; not part of a run's
+            identity, `fingerprint` is.
         train, test: patterns of the two splits' files, below `root`.
         size: height and width to resize every image to, in pixels; None when they all are of one size.
         mean, std: what to normalise by, one number a channel in units of [0, 1]; None measures them on the
-            training images.
-        cache: the folder for cache files; None takes `<root>/.hypo-cache`, or the user's own.
+            training images, and where there are none leaves images as they are.
+        cache: the folder for cache files; None takes `.hypo-cache` beside the files, or the user's own.
     """
 
     root: str = field(metadata={"identity": False})
@@ -61,7 +62,11 @@ class Parquet:
 
     def _archive(self) -> Path:
         root = Path(self.root)
-        train, test = (_matching(root, key, getattr(self, key)) for key in ("train", "test"))
+        folder = root.parent if root.is_file() else root
+        train: list[str] = []
+        test = [str(root)]
+        if not root.is_file():
+            train, test = (_matching(root, key, getattr(self, key)) for key in ("train", "test"))
 
         def decode_all() -> decoded.Decoded:
             tables = [_read(file) for file in (*train, *test)]
@@ -69,19 +74,22 @@ class Parquet:
             count = sum(len(table.labels) for table in tables[: len(train)])
             names = [name for table in tables for name in table.names]
             contents = [content for table in tables for content in table.images]
-            classes = tables[0].classes or [str(label) for label in range(int(labels[:count].max(initial=0)) + 1)]
+            numbers = labels[:count] if train else labels
+            classes = tables[0].classes or [str(label) for label in range(int(numbers.max(initial=0)) + 1)]
             for name, label in zip(names, labels.tolist(), strict=True):
                 if not 0 <= label < len(classes):
                     raise InputError(
                         f"dataset.root: {name}: takes labels from 0 to {len(classes) - 1}, got {label}"
                     )
             if len(classes) < 2:
-                raise InputError(f"dataset.root: takes two classes or more, but {train[0]} has only {classes}")
+                raise InputError(
+                    f"dataset.root: takes two classes or more, but {(train or test)[0]} has only {classes}"
+                )
             images = decode(names, self.size, lambda index: io.BytesIO(contents[index]))
             return decoded.Decoded(images, labels, count, classes)
 
         settings = ["parquet", self.size, len(train)]
-        return decoded.archive([*train, *test], settings, decoded.cache_folders(self.cache, root), decode_all)
+        return decoded.archive([*train, *test], settings, decoded.cache_folders(self.cache, folder), decode_all)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ def few_threads(model: nn.Module, batch: int) -> Iterator[None]:
     shared with anything else. With one it also gives the same bits whatever the number of cores.
     """
     before = torch.get_num_threads()
-    if sum(parameter.numel() for parameter in model.parameters()) * batch < WORTH_SHARING:
+    # A frozen script has weights and shows none: what it costs is not known.
+    if 0 < sum(parameter.numel() for parameter in model.parameters()) * batch < WORTH_SHARING:
         torch.set_num_threads(1)
     try:
         yield

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from foreign_models import foreign, measuring, network, scripted
+from foreign_models import Shared, foreign, measuring, network, scripted
 from small_jobs import Silent, done, job
 from small_models import Stripes
 from typed_command import typed
@@ -94,6 +94,15 @@ def test_a_frozen_script_moves_no_weights_into_the_run_and_is_measured_all_the_s
     assert (load_flags(whole).hyp == load_flags(frozen).hyp).all()
     images, _ = load_test_data(frozen)
     torch.testing.assert_close(load_model(frozen)(images), load_model(whole)(images))
+
+
+def test_layers_that_share_their_weights_are_kept_and_restored(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    original = Shared().eval()
+    torch.save(original.state_dict(), tmp_path / "model")
+    run = done(tmp_path, measuring(foreign(tmp_path / "model", architecture="foreign_models:Shared")))
+    images, _ = load_test_data(run)
+    torch.testing.assert_close(load_model(run)(images), original(images))
 
 
 def test_an_attempt_at_a_broken_file_fails_in_one_line(tmp_path: Path) -> None:
