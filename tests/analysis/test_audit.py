@@ -49,7 +49,7 @@ def test_the_verdict_comes_first_and_says_what_was_counted(audited: str) -> None
     for said in (
         "Of its 100 mistakes a false friend hides 80 (80.0 %); of its 900 correct predictions an adversary breaks "
         "210 (23.3 %).",
-        "Untouched, 900 of 1,000 (90.0 %) images are classified correctly. Moved by an adversary within the "
+        "Untouched, 900 of 1,000 images (90.0 %) are classified correctly. Moved by an adversary within the "
         "threat model, no more than 69.0 % [64.0, 74.0] are; moved by a false friend, no fewer than 98.0 % "
         "[93.0, 100.0].",
         "at least 8.0 points too good",
