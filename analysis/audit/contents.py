@@ -17,8 +17,9 @@ from analysis.audit.worst import ByClass, take_classes
 from analysis.reading.collect import collect, load
 from analysis.reading.columns import METRICS
 from analysis.report.contents import records
-from analysis.report.found import DrawnCurve, Found, Measured, measured
+from analysis.report.found import DrawnCurve, Found
 from analysis.report.run_page import RunPage, run_page
+from hypo.measurements.finding import certifying
 from hypo.settings.errors import InputError
 
 _QUALITY = 90  # of the pictures: there are few, and they are looked at closely
@@ -43,7 +44,6 @@ class Contents:
         warnings: a line each, with the title of the finding that warns.
         headline, sentences, masking: the verdict.
         numbers: the tiles.
-        lines: metrics for the table, each with what certifies it, None for nothing.
         sections: of the findings that have something left to show.
     """
 
@@ -57,7 +57,6 @@ class Contents:
     masking: str
     numbers: Mapping[str, Number]
     outcomes: tuple[Outcome, ...]
-    lines: tuple[tuple[Measured, Measured | None], ...]
     searches: tuple[Searched, ...]
     classes: ByClass | None
     sections: tuple[Section, ...]
@@ -70,7 +69,7 @@ class Contents:
     @property
     def bounded(self) -> bool:
         """Whether anything is certified."""
-        return any(bound for _, bound in self.lines)
+        return any(line.between for line in self.page.measured)
 
     @property
     def counted(self) -> bool:
@@ -93,8 +92,7 @@ def contents(run_directory: Path) -> Contents:
     result, _ = load(Path(row["directory"]) / "result.json")
     page = run_page(row, _QUALITY)
     numbers = {name: number(name, row, result) for name in METRICS}
-    bounds = _bounds(page.findings)
-    certified = {name: number(bound, row, result) for name, bound in bounds.items()}
+    certified = {name: number(bound, row, result) for name, bound in certifying(row["findings"]).items()}
     classes, findings = take_classes(page.findings)
     searches = in_turn(row, numbers)
     return Contents(
@@ -108,20 +106,10 @@ def contents(run_directory: Path) -> Contents:
         masking=verdict.masking(findings),
         numbers=numbers,
         outcomes=outcomes(numbers),
-        lines=tuple(
-            (line, measured(bounds[line.name], row, result) if line.name in bounds else None)
-            for line in page.measured
-        ),
         searches=searches,
         classes=classes,
         sections=tuple(_sections(findings, row["epsilon_value"])),
     )
-
-
-def _bounds(findings: tuple[Found, ...]) -> dict[str, str]:
-    """By metric, the share that bounds it whatever the attack."""
-    names = [share.name for finding in findings for share, _ in finding.shares]
-    return {metric: f"{metric}_certified" for metric in METRICS if f"{metric}_certified" in names}
 
 
 def _lying(finding: Found) -> Found:

@@ -131,11 +131,16 @@ def test_what_is_certified_stands_beside_what_was_found(tmp_path: Path) -> None:
     run = make_audited(tmp_path / "outputs")
     bounds = {"A_certified": ("a bound", "A", 500, 1000), "R_hyp_minus_certified": ("a bound", "R_hyp⁻", 95, 100)}
     add_finding(run, "certificate", "What no attack can do", shares=bounds)
+    findings = json.loads((run / "result.json").read_text())["findings"]
+    for name in bounds:
+        findings["certificate"]["shares"][name]["bounds"] = name.removesuffix("_certified")
+    change(run, findings=findings)
     text = page(run)
     found = {row[0].split()[0]: row for row in rows(text, "numbers")}
-    assert found["metric"][1:4] == ["found", "certified", "[found, certified]"]
-    assert found["R_hyp⁻"][1:4] == ["80.00", "95.00", "[80.00, 95.00]"]
-    assert found["F"][2:4] == ["", ""]
+    assert found["metric"][1:3] == ["found", "found and certified"]
+    assert found["R_hyp⁻"][1:3] == ["80.00", "[80.00, 95.00]"]
+    assert found["A"][1:3] == ["69.00", "[50.00, 69.00]"]
+    assert found["F"][2] == ""
     assert "No false friend whatever hides more than 95.0 % of the mistakes: that is certified" in text
 
 
