@@ -48,6 +48,7 @@ examples:
                                                     outputs/transfer.csv and two heat maps
   python -m analysis figure tao2022/figure3 outputs outputs/tao2022-figure3.png, .pdf, .svg
   python -m analysis report outputs -o report       report/index.html, to look at in a browser
+  python -m analysis audit outputs/runs/<run>       outputs/runs/<run>/audit.html, all in one file
   python -m analysis wandb --sync outputs           to W&B what is not yet there
   python -m analysis wandb --project me/hypo        a workspace and a report there
   python -m analysis examples outputs/runs/<run>    outputs/runs/<run>/examples.png

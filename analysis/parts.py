@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis import destinations
+from analysis.audit import part as audit_part
 from analysis.curves import curve_parts, picture_parts, targeted
 from analysis.files import write_whole
 from analysis.paper import paper_tables
@@ -200,6 +201,7 @@ PARTS: dict[str, Part] = {
         _paper_figure, _for_paper_figure, "a figure of the paper as it draws it, ours and what was published"
     ),
     "report": Part(_report, _for_report, "a folder of pages to look at in a browser, without a network"),
+    "audit": Part(audit_part.run, audit_part.add_arguments, audit_part.TEXT),
     "wandb": Part(
         wandb_part.run,
         wandb_part.add_arguments,

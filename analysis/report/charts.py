@@ -32,12 +32,16 @@ def specifications(
     drawn = {name: _tradeoff(*axes, defenses, largest_lambda, symbols) for name, axes in tradeoffs.items()}
     return {
         **{name: _specification(chart) for name, chart in drawn.items()},
-        "line": _specification(_curve(over_words=False)),
-        "bars": _specification(_curve(over_words=True)),
+        **of_curves(),
         "loss": _specification(_history(["loss"], "loss")),
         "accuracy": _specification(_history(["clean_accuracy", "perturbed_accuracy"], "training accuracy (%)")),
         "learning_rate": _specification(_history(["learning_rate"], "learning rate")),
     }
+
+
+def of_curves() -> dict[str, dict[str, Any]]:
+    """The charts of what a run found over a variable, `found.DrawnCurve.chart`."""
+    return {"line": _specification(_curve(over_words=False)), "bars": _specification(_curve(over_words=True))}
 
 
 def _specification(chart: altair.LayerChart | altair.Chart) -> dict[str, Any]:

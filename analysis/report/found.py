@@ -86,8 +86,11 @@ class Found:
     pictures: tuple[Picture, ...]
 
 
-def found(row: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[Found]:
-    """The findings of the run of `row` (of `contents`); counts are from `result`, where they can be read."""
+def found(row: Mapping[str, Any], result: Mapping[str, Any], quality: int = 40) -> Iterator[Found]:
+    """The findings of the run of `row` (of `contents`); counts are from `result`, where they can be read.
+
+    `quality`, from 0 to 100, is that of the pictures: a report may have hundreds.
+    """
     directory = Path(row["directory"])
     for key, finding in row["findings"].items():
         of_one = {key: finding}
@@ -101,7 +104,7 @@ def found(row: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[Found]:
             curves=tuple(_drawn(curve, of_one) for curve in findings.curves([of_one]).values()),
             columns=columns,
             table=f"measurements/{key}/examples.parquet" if columns else "",
-            pictures=tuple(_pictures(directory, key, finding["pictures"])),
+            pictures=tuple(_pictures(directory, key, finding["pictures"], quality)),
         )
 
 
@@ -128,12 +131,19 @@ def searched(row: Mapping[str, Any]) -> Iterator[Searched]:
 def measured(name: str, row: Mapping[str, Any], result: Mapping[str, Any]) -> Measured:
     """One metric or share of the run of `row` (of `contents`)."""
     value, low, high = (row[column] for column in (name, f"{name}_lower", f"{name}_upper"))
-    counts = result.get("counts")
-    count = counts.get(name) if isinstance(counts, dict) else None
-    of = "{count:,} of {of:,}".format(**count) if isinstance(count, dict) else ""
+    known = counted(name, result)
+    counts = "" if known is None else "{:,} of {:,}".format(*known)
     bound = row.get(certifying(row["findings"]).get(name, ""))
     between = "" if value is None or bound is None else _interval(*sorted((value, bound)))
-    return Measured(name, _percent(value), of, "" if low is None else _interval(low, high), between)
+    return Measured(name, _percent(value), counts, "" if low is None else _interval(low, high), between)
+
+
+def counted(name: str, result: Mapping[str, Any]) -> tuple[int, int] | None:
+    """How many of how many a metric or share is, by `result`; None where that cannot be read."""
+    counts = result.get("counts")
+    entry = counts.get(name) if isinstance(counts, dict) else None
+    count, of = (entry.get(key) if isinstance(entry, dict) else None for key in ("count", "of"))
+    return (count, of) if isinstance(count, int) and isinstance(of, int) else None
 
 
 def _percent(value: float | None) -> str:
@@ -164,23 +174,23 @@ def _record(point: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pictures(directory: Path, key: str, pictures: Mapping[str, str]) -> Iterator[Picture]:
+def _pictures(directory: Path, key: str, pictures: Mapping[str, str], quality: int) -> Iterator[Picture]:
     for name, about in pictures.items():
         if not _PLAIN.fullmatch(name):  # it comes from a file, and may not lead out of the folder
             continue
-        content, sheet = _picture(directory / "measurements" / key / f"{name}.png")
+        content, sheet = _picture(directory / "measurements" / key / f"{name}.png", quality)
         if content is not None:
             yield Picture(key, name, about, content, sheet)
 
 
-def _picture(path: Path) -> tuple[bytes | None, Sheet | None]:
-    """As WebP, a sixth of its size: a report may have hundreds. Nothing where it is missing or broken."""
+def _picture(path: Path, quality: int) -> tuple[bytes | None, Sheet | None]:
+    """As WebP, at quality 40 a sixth of its size. Nothing where it is missing or broken."""
     from PIL import Image
 
     content = io.BytesIO()
     try:
         with Image.open(path) as picture:
-            picture.convert("RGB").save(content, "webp", quality=40, method=6)
+            picture.convert("RGB").save(content, "webp", quality=quality, method=6)
     except (OSError, ValueError):
         return None, None
     try:

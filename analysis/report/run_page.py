@@ -37,8 +37,11 @@ class RunPage:
     history: dict[str, list[float | None]]
 
 
-def run_page(row: Mapping[str, Any]) -> RunPage:
-    """Read the run of `row` (of `contents`); without a config.yaml, as from W&B, its settings are the row's."""
+def run_page(row: Mapping[str, Any], quality: int = 40) -> RunPage:
+    """Read the run of `row` (of `contents`); without a config.yaml, as from W&B, its settings are the row's.
+
+    `quality` is that of the pictures, as of `found`.
+    """
     directory = Path(row["directory"])
     status, result = load(directory / "status.json")[0], load(directory / "result.json")[0]
     known = {
@@ -47,7 +50,7 @@ def run_page(row: Mapping[str, Any]) -> RunPage:
     names = [name for name in METRICS if not result or name in result] if row["state"] == "done" else []
     return RunPage(
         measured=tuple(measured(name, row, result) for name in names),
-        findings=tuple(found(row, result)),
+        findings=tuple(found(row, result, quality)),
         searches=tuple(searched(row)),
         settings=tuple(_leaves("", load(directory / "config.yaml")[0] or known)),
         environment=tuple(_leaves("", load(directory / "environment.json")[0])),

@@ -13,7 +13,9 @@ const PALETTES = {
 function theme() {
   const style = getComputedStyle(document.documentElement);
   const [text, line] = ["--text", "--line"].map((name) => style.getPropertyValue(name).trim());
-  const words = { labelColor: text, titleColor: text, titleFontWeight: "normal" };
+  const size = Number(style.getPropertyValue("--chart-text"));
+  const sizes = size ? { labelFontSize: size, titleFontSize: size } : {}; // in px; Vega's own where none is set
+  const words = { labelColor: text, titleColor: text, titleFontWeight: "normal", ...sizes };
   return {
     background: "transparent",
     view: { stroke: "transparent" },
