@@ -58,7 +58,7 @@ def _for_tables(part: argparse.ArgumentParser) -> None:
     part.add_argument("--rows", metavar="KEYS", default="", help=text)
     part.add_argument("--columns", metavar="KEYS", default="", help="see --rows")
     metrics = ",".join(SYMBOLS)
-    part.add_argument("--metrics", metavar="NAMES", help=f"metrics or shares in it (default: {metrics})")
+    part.add_argument("--metrics", metavar="NAMES", help=f"metrics, shares or numbers in it (default: {metrics})")
 
 
 def _for_compare(part: argparse.ArgumentParser) -> None:
@@ -175,7 +175,7 @@ class Part:
     text: str
 
 
-_RUNS = "one row a run: settings, metrics and findings as fractions in [0, 1], the ends of their 95 % intervals"
+_RUNS = "one row a run: settings, metrics and findings, shares as fractions in [0, 1] with 95 % intervals"
 _SEARCHES = _texts(searches.FORMATS, lambda frame, _: searches.searched(frame))
 _PARETO = _texts(pareto_text.FORMATS, lambda frame, _: fronts(frame))
 _COMPARE = _texts(comparison_text.FORMATS, lambda frame, options: compare(frame, options.first, options.second))

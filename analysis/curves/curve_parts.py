@@ -24,7 +24,7 @@ _TRADEOFF = ("R_nat", "R_hyp_minus")
 def add_arguments(part: argparse.ArgumentParser) -> None:
     """Say what it takes besides folders and -o."""
     x, y = _TRADEOFF
-    one = f"{', '.join(METRICS)}, or a share that the runs measured besides"
+    one = f"{', '.join(METRICS)}, or a share or a number that the runs measured besides"
     text = f"horizontal axis: {', '.join(SETTINGS)}, {one} (default: {x})"
     part.add_argument("-x", metavar="NAME", help=text)
     part.add_argument("-y", metavar="NAME", help=f"vertical axis: {one} (default: {y})")

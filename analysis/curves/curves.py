@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.curves.drawing import COLORS, FONT_SIZE, STYLE, legend_below, plain
 from analysis.paper import published
-from analysis.tables.lines import METRICS, SETTINGS, Panel, Point, labels, panels
+from analysis.tables.lines import METRICS, PERCENT, SETTINGS, Panel, Point, labels, panels, titled, units
 from analysis.tables.pareto import undominated
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def tradeoff_figure(
     the Pareto front.
 
     Args:
-        x: a key of `lines.labels` (percent) or `lines.SETTINGS`; over ε a line is a defense at one λ.
+        x: a key of `lines.labels` or `lines.SETTINGS`; over ε a line is a defense at one λ.
         y: a key of `lines.labels`.
         paper: a published table, such as "tao2022/table10", to lie behind every panel as pale lines.
 
@@ -50,7 +50,7 @@ def tradeoff_figure(
     experiments = panels(frame, x, y)
     behind = {} if paper is None else published.curves(paper, x, y)
     rows = [experiments[at : at + 2] for at in range(0, len(experiments), 2)] or [[]]
-    return draw(rows, x, y, behind, labels=labels(frame))
+    return draw(rows, x, y, behind, labels=labels(frame), units=units(frame))
 
 
 def draw(
@@ -60,6 +60,7 @@ def draw(
     behind: Mapping[str, list[tuple[float, float]]] | None = None,
     notes: Sequence[str] = (),
     labels: Mapping[str, str] = METRICS,
+    units: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw `rows` of panels of `x` against `y`, as `tradeoff_figure` does; a defense looks the same in all.
 
@@ -67,11 +68,17 @@ def draw(
         behind: published lines, by names that begin with their defense, to lie behind every panel.
         notes: lines to stand under the panels.
         labels: what the axes are called.
+        units: of those that are not in percent.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
-    names = (SETTINGS[x] if x in SETTINGS else f"{labels[x]} (%)", f"{labels[y]} (%)")
+    names = (SETTINGS[x] if x in SETTINGS else labels[x], labels[y])
+    apart = units or {}
+    titles = (
+        SETTINGS[x] if x in SETTINGS else titled(labels[x], apart.get(x, PERCENT)),
+        titled(labels[y], apart.get(y, PERCENT)),
+    )
     columns = max(1, *map(len, rows))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(columns * _PANEL[0], len(rows) * _PANEL[1]), layout="constrained")
@@ -87,7 +94,7 @@ def draw(
         handles: dict[str, Artist] = {}
         hollow = 0
         for axes, panel in shown:
-            handles |= _draw(axes, panel, looks, names)
+            handles |= _draw(axes, panel, looks, names, titles)
             hollow += _hollow_out(axes, panel, looks) if x.startswith("R_") and y.startswith("R_") else 0
             handles |= _draw_published(axes, behind or {}, looks)
             if x == "lambda" and panel.lines:
@@ -123,7 +130,13 @@ def line_look(used: int) -> dict[str, Any]:
     return {"color": color, "marker": marker, "linestyle": _DASHES[used % len(_DASHES)]}
 
 
-def _draw(axes: Axes, panel: Panel, looks: dict[str, dict[str, Any]], names: tuple[str, str]) -> dict[str, Artist]:
+def _draw(
+    axes: Axes,
+    panel: Panel,
+    looks: dict[str, dict[str, Any]],
+    names: tuple[str, str],
+    titles: tuple[str, str],
+) -> dict[str, Artist]:
     """Lines, points and error bars of one panel; returns what stands for each defense in the legend."""
     handles: dict[str, Artist] = {}
     for name, points in panel.lines.items():
@@ -135,14 +148,12 @@ def _draw(axes: Axes, panel: Panel, looks: dict[str, dict[str, Any]], names: tup
         size = _MARKER if look["linestyle"] != "none" else _SINGLE_MARKER
         (handles[name],) = axes.plot(x, y, **look, markersize=size, linewidth=1, markeredgewidth=0.5, zorder=2)
     if not handles:
-        text = "no finished run has\n" + " and\n".join(
-            _wrapped(name.removesuffix(" (%)"), _UPWARDS) for name in names
-        )
+        text = "no finished run has\n" + " and\n".join(_wrapped(name, _UPWARDS) for name in names)
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
         axes.set(xticks=[], yticks=[])
     axes.set_title("\n".join(map(plain, textwrap.wrap(panel.heading, _CHARACTERS))))
-    axes.set_xlabel(_wrapped(names[0], _CHARACTERS))
-    axes.set_ylabel(_wrapped(names[1], _UPWARDS))
+    axes.set_xlabel(_wrapped(titles[0], _CHARACTERS))
+    axes.set_ylabel(_wrapped(titles[1], _UPWARDS))
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(0.08)
     return handles

@@ -19,7 +19,7 @@ import yaml
 from analysis.escaping import one_line
 from analysis.reading import wandb_runs
 from analysis.reading.columns import FOUND, LEADING, METRICS, ends
-from analysis.reading.findings import lacking, shares
+from analysis.reading.findings import lacking, quantities
 from analysis.reading.measured import NOTHING, measured
 from analysis.reading.row_cache import RowCache
 from analysis.reading.setting_columns import setting_columns
@@ -54,7 +54,7 @@ def collect(outputs: str | Path | Sequence[str | Path], project: str | None = No
             group `defense`; runs of which one differs are different experiments. "" if config.yaml is broken.
         <metric>, <metric>_lower, <metric>_upper: fractions in [0, 1] with their 95 % Wilson interval;
             NaN where there is no result, or nothing to condition on. First those of every run, then the shares of
-            all findings.
+            all findings, with their numbers, which have a column each, in their own units.
         findings, searches: what else result.json says, as mappings (`findings.checked`, `findings.searches`).
         <group>.<setting>: every single setting that entered one of the two hashes.
 
@@ -75,8 +75,9 @@ def collect(outputs: str | Path | Sequence[str | Path], project: str | None = No
             rows[row["run_id"]] = row
     for cache in caches.values():
         cache.save()
-    found_by_measurements = shares(row["findings"] for row in rows.values())
-    numbers = [column for share in (*METRICS, *found_by_measurements) for column in ends(share)]
+    found_by_measurements = quantities(row["findings"] for row in rows.values())
+    numbers = [column for metric in METRICS for column in ends(metric)]
+    numbers += [column for found in found_by_measurements.values() for column in found.columns]
     single = dict.fromkeys(key for row in rows.values() for key in row if "." in key)
     columns = [*LEADING, *numbers, *FOUND, *single]
     frame = pandas.DataFrame(list(rows.values()), columns=columns, dtype=object)

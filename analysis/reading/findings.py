@@ -1,6 +1,7 @@
 """What a run found besides the risks, by its own description in result.json or in W&B's summary.
 
-Nothing here knows a measurement: a share, a curve, a column or a picture is shown as its description says.
+Nothing here knows a measurement: a share, a number, a curve, a column or a picture is shown as its description
+says.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from analysis.escaping import one_line
-from analysis.reading.columns import SYMBOLS, TAKEN
+from analysis.reading.columns import SYMBOLS, TAKEN, ends
 from hypo.settings.components import name_at
 
 _SHARE = re.compile(r"[A-Za-z]\w*", re.ASCII)
@@ -35,10 +36,47 @@ class Share:
     finding: str
     title: str
 
+    unit: ClassVar[str] = "percent"
+    factor: ClassVar[int] = 100
+    """What its column is multiplied with to be shown in its unit."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those of `collect`."""
+        return ends(self.name)
+
     @property
     def line(self) -> str:
         """What it is, as a line under a table."""
         return f"{self.symbol}: {self.about} ({self.title})"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A plain number that a measurement added; `unit` is "" where it has none, `symbol` as of a share."""
+
+    name: str
+    symbol: str
+    about: str
+    finding: str
+    title: str
+    unit: str
+
+    factor: ClassVar[int] = 1
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The one of `collect`."""
+        return (self.name,)
+
+    @property
+    def line(self) -> str:
+        """What it is, as a line under a table of percentages."""
+        return f"{self.symbol}: {self.about}, a number{f' in {self.unit}' if self.unit else ''} ({self.title})"
+
+
+Quantity = Share | Number
+"""What a measurement added to the columns of every run."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +140,28 @@ def _is_set_so(asked: Any, settings: Any) -> bool:
     return bool(asked == settings or name_at(str(asked)) == settings)
 
 
-def shares(of_runs: Iterable[Findings]) -> dict[str, Share]:
-    """Every share that a finding has, by name, in the order in which they come."""
-    found: dict[str, Share] = {}
+def quantities(of_runs: Iterable[Findings]) -> dict[str, Quantity]:
+    """Every share and every number that a finding has, by name, in the order in which they come."""
+    found: dict[str, Quantity] = {}
     for findings in of_runs:
         for key, finding in findings.items():
-            for name, about in finding["shares"].items():
-                printed = {*SYMBOLS, *(share.symbol for share in found.values())}
+            for name, about in (finding["shares"] | finding["numbers"]).items():
+                printed = {*SYMBOLS, *(quantity.symbol for quantity in found.values())}
                 symbol = name if about["symbol"] in ("", *printed) else about["symbol"]
-                found.setdefault(name, Share(name, symbol, about["about"], key, finding["title"]))
+                described = (name, symbol, about["about"], key, finding["title"])
+                is_number = name in finding["numbers"]
+                found.setdefault(name, Number(*described, about["unit"]) if is_number else Share(*described))
     return found
+
+
+def shares(of_runs: Iterable[Findings]) -> dict[str, Share]:
+    """Those of `quantities` that are shares."""
+    return {name: found for name, found in quantities(of_runs).items() if isinstance(found, Share)}
+
+
+def numbers(of_runs: Iterable[Findings]) -> dict[str, Number]:
+    """Those of `quantities` that are numbers."""
+    return {name: found for name, found in quantities(of_runs).items() if isinstance(found, Number)}
 
 
 def curves(of_runs: Iterable[Findings]) -> dict[str, Curve]:
@@ -151,12 +201,20 @@ def fraction(value: Any) -> float:
     return found
 
 
+def plain_number(value: Any) -> float:
+    """`value` as what a number has to be; ValueError or TypeError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)
+
+
 def _finding(found: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "settings": dict(found.get("settings") or {}),
         "title": one_line(found["title"]),
         "warning": one_line(found.get("warning") or ""),
-        "shares": {_share_name(name): _share(about) for name, about in (found.get("shares") or {}).items()},
+        "shares": _quantities(found.get("shares"), ("about", "symbol", "bounds")),
+        "numbers": _quantities(found.get("numbers"), ("about", "symbol", "unit")),
         "curves": [_curve(each) for each in found.get("curves") or ()],
         **{
             kind: {one_line(name): one_line(about) for name, about in (found.get(kind) or {}).items()}
@@ -165,8 +223,11 @@ def _finding(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _share(about: Mapping[str, Any]) -> dict[str, str]:
-    return {key: one_line(about.get(key)) for key in ("about", "symbol", "bounds")}
+def _quantities(found: Mapping[str, Any] | None, entries: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    return {
+        _name(name): {entry: one_line(about.get(entry)) for entry in entries}
+        for name, about in (found or {}).items()  # what was written before there were numbers has none
+    }
 
 
 def _curve(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,7 +251,7 @@ def _point(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _share_name(name: object) -> str:
+def _name(name: object) -> str:
     if name in TAKEN:
         raise ValueError(f"a share is called {name!r}, which is a column of its own")
     return _named(name, _SHARE)

@@ -8,7 +8,7 @@ from typing import Any
 from analysis.escaping import one_line
 from analysis.reading import findings
 from analysis.reading.columns import METRICS, ends
-from analysis.reading.findings import fraction
+from analysis.reading.findings import fraction, plain_number
 
 _LATER = ("R_hyp_bar_minus", "G_adv", "G_hyp")
 """Those that version 0.1 did not measure, and its runs do not have."""
@@ -21,7 +21,8 @@ def measured(result: Mapping[str, Any], source: str = "result.json") -> tuple[di
     """The columns of `collect` that come from a result, null left out, and what is wrong with it.
 
     `source` is what `result` is. The columns are fractions and interval ends, those of the findings' shares too,
-    `findings` and `searches`; where something is wrong, they are those of a run without a result.
+    the findings' numbers, `findings` and `searches`; where something is wrong, they are those of a run without a
+    result.
     """
     entry = "findings"
     try:
@@ -32,6 +33,9 @@ def measured(result: Mapping[str, Any], source: str = "result.json") -> tuple[di
         for entry in (*METRICS, *shares):
             if entry not in _LATER or entry in result:
                 columns |= _values(entry, result)
+        for entry in (name for finding in found.values() for name in finding["numbers"]):
+            if result.get(entry) is not None:  # W&B leaves out what is null
+                columns[entry] = plain_number(result[entry])
     except KeyError as error:
         return dict(NOTHING), f"{source} is unreadable: it has no {error}"
     except (AttributeError, TypeError, ValueError) as error:

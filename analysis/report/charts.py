@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.tables.lines import METRICS
@@ -20,16 +20,16 @@ _SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross
 
 
 def specifications(
-    defenses: Sequence[str], largest_lambda: float, symbols: Mapping[str, str]
+    defenses: Sequence[str], largest_lambda: float, symbols: Mapping[str, str], units: Collection[str] = ()
 ) -> dict[str, dict[str, Any]]:
     """Every chart by the name under which a page asks for it; in some of them the page has to put what is chosen.
 
     `defenses` fixes who has which colour and shape, `largest_lambda` how far λ reaches in every experiment.
-    `symbols` has the metrics and shares that are told of each point.
+    `symbols` has the metrics, shares and numbers that are told of each point, `units` those not in percent.
     """
     tradeoffs = {"tradeoff": ("R_nat", "R_hyp_minus"), "natural": ("R_nat", _CHOSEN)}
     tradeoffs["lambda"] = ("lambda_value", _CHOSEN)
-    drawn = {name: _tradeoff(*axes, defenses, largest_lambda, symbols) for name, axes in tradeoffs.items()}
+    drawn = {name: _tradeoff(*axes, defenses, largest_lambda, symbols, units) for name, axes in tradeoffs.items()}
     return {
         **{name: _specification(chart) for name, chart in drawn.items()},
         **of_curves(),
@@ -50,7 +50,12 @@ def _specification(chart: altair.LayerChart | altair.Chart) -> dict[str, Any]:
 
 
 def _tradeoff(
-    x: str, y: str, defenses: Sequence[str], largest_lambda: float, symbols: Mapping[str, str]
+    x: str,
+    y: str,
+    defenses: Sequence[str],
+    largest_lambda: float,
+    symbols: Mapping[str, str],
+    units: Collection[str],
 ) -> altair.LayerChart:
     """Two metrics of the experiment that is chosen: published lines, means over seeds, and every run."""
     import altair as alt
@@ -76,7 +81,10 @@ def _tradeoff(
         wanted = "isValid(datum.lambda_value)" if over_lambda else f"isValid(datum.{x}) && isValid(datum.{y})"
         return chosen.transform_filter(wanted)
 
-    metrics = [alt.Tooltip(f"{name}:Q", title=symbol, format=".2f") for name, symbol in symbols.items()]
+    metrics = [
+        alt.Tooltip(f"{name}:Q", title=symbol, format=".4g" if name in units else ".2f")
+        for name, symbol in symbols.items()
+    ]
     where = [alt.Tooltip("defense:N"), alt.Tooltip("lambda:N", title="λ")]
     about_run = [*where, alt.Tooltip("seed:N"), *metrics, alt.Tooltip("run_id:N", title="run")]
     about_cell = [

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from analysis.paper import published
 from analysis.paper.beside_paper import Comparison, beside_paper
 from analysis.reading.columns import METRICS, ends
-from analysis.reading.findings import Share, marked, shares, warnings
+from analysis.reading.findings import Quantity, marked, quantities, warnings
 from analysis.tables.cells import SYMBOLS, Block, Cell, blocks, unplaced
-from analysis.tables.lines import labels
+from analysis.tables.lines import labels, units
 from analysis.tables.records import number
 from analysis.tables.tables import cell_text
 from hypo.settings.errors import InputError
@@ -49,8 +49,9 @@ class Contents:
         runs: one record a run, done or not, with the page that it has.
         comparisons: every published table that has a row of which we have runs, cut to these rows.
         refused: the names of those where runs that differ would be averaged, and why.
-        labels: what can be drawn against natural risk or λ: the metrics and the findings' shares by name.
-        shares: those that any run has.
+        labels: what can be drawn against natural risk or λ: the metrics, and the findings' shares and numbers.
+        units: by name of those that are not in percent.
+        besides: the shares and numbers that any run has.
     """
 
     experiments: tuple[Experiment, ...]
@@ -60,13 +61,14 @@ class Contents:
     refused: tuple[tuple[str, str], ...]
     unplaced: tuple[str, ...]
     labels: dict[str, str]
-    shares: dict[str, Share]
+    units: dict[str, str]
+    besides: dict[str, Quantity]
 
     @property
     def symbols(self) -> dict[str, str]:
-        """How each metric and share is printed."""
+        """How each metric, share and number is printed."""
         known = {**{name: name for name in METRICS}, "R_sta_minus": "R_sta⁻", **SYMBOLS}
-        return known | {name: share.symbol for name, share in self.shares.items()}
+        return known | {name: found.symbol for name, found in self.besides.items()}
 
     @property
     def defenses(self) -> list[str]:
@@ -94,7 +96,7 @@ class Contents:
 def contents(frame: pandas.DataFrame) -> Contents:
     """What the report says about the runs of `frame` (from `collect`)."""
     experiments = tuple(_experiment(block) for block in blocks(frame))
-    of_findings = shares(frame["findings"])
+    of_findings = quantities(frame["findings"])
     measured = (*METRICS, *of_findings)
     runs = records(frame)
     by_directory = {run["directory"]: run for run in runs}
@@ -111,14 +113,14 @@ def contents(frame: pandas.DataFrame) -> Contents:
                 charts["runs"].append({**where, **shown})
         charts["published"] += _published(at, experiment.block, frame)
     compared, refused = _comparisons(frame)
-    lost, named = tuple(unplaced(frame)), labels(frame)
-    return Contents(experiments, charts, runs, tuple(compared), tuple(refused), lost, named, of_findings)
+    lost, named, apart = tuple(unplaced(frame)), labels(frame), units(frame)
+    return Contents(experiments, charts, runs, tuple(compared), tuple(refused), lost, named, apart, of_findings)
 
 
 def records(frame: pandas.DataFrame) -> tuple[dict[str, Any], ...]:
     """A record for every run of `frame` (from `collect`): its row in percent, and the name of its page."""
-    measured = (*METRICS, *shares(frame["findings"]))
-    return tuple(_run(index, row, measured) for index, row in enumerate(frame.to_dict("records")))
+    of_findings = quantities(frame["findings"])
+    return tuple(_run(index, row, of_findings) for index, row in enumerate(frame.to_dict("records")))
 
 
 def _experiment(block: Block) -> Experiment:
@@ -126,11 +128,13 @@ def _experiment(block: Block) -> Experiment:
     return Experiment(block, {**settings, "others": block.others or "—"})
 
 
-def _run(index: int, row: Mapping[Hashable, Any], measured: Sequence[str]) -> dict[str, Any]:
-    """A row of `collect`, its metrics and the ends of their intervals in percent, and the name of its page."""
+def _run(index: int, row: Mapping[Hashable, Any], of_findings: Mapping[str, Quantity]) -> dict[str, Any]:
+    """A row of `collect`, metrics, shares and the ends of their intervals in percent, and the name of its page."""
     # A run id comes from a file: only a plain one names another file.
     page = row["run_id"] if re.fullmatch(r"\w{1,64}", row["run_id"]) else f"run-{index}"
-    metrics = {column: number(100 * row[column]) for name in measured for column in ends(name)}
+    metrics = {column: number(100 * row[column]) for name in METRICS for column in ends(name)}
+    for found in of_findings.values():
+        metrics |= {column: number(found.factor * row[column], found.unit) for column in found.columns}
     seed = None if row["seed"] is None or row["seed"] != row["seed"] else int(row["seed"])
     return {
         **{str(key): value for key, value in row.items()},
@@ -146,10 +150,12 @@ def _metrics(cell: Cell, measured: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in measured:
         estimate = cell.estimates[name]
-        mean, std = number(estimate.mean), 0.0 if math.isnan(estimate.std) else estimate.std
+        mean = number(estimate.mean, estimate.unit)
+        std = 0.0 if math.isnan(estimate.std) else estimate.std
         found |= {name: mean, f"{name}_shown": cell_text(cell, name)}
         if mean is not None:
-            found |= {f"{name}_low": number(mean - std), f"{name}_high": number(mean + std)}
+            ends_of_bar = {f"{name}_low": mean - std, f"{name}_high": mean + std}
+            found |= {key: number(end, estimate.unit) for key, end in ends_of_bar.items()}
     return found
 
 

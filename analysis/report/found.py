@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.reading import findings
-from analysis.reading.findings import Curve, Share
+from analysis.reading.findings import Curve, Number, Share
 from hypo.measurements.finding import certifying
 from hypo.measurements.pictures import Sheet, read_sheet
 from hypo.measurements.searched import SHARES, SoFar, so_far
@@ -74,12 +74,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Found:
-    """One finding; `columns` are those of `table`, a file in the run directory; "" for none, like `warning`."""
+    """One finding, its numbers with their units.
+
+    `columns` are those of `table`, a file in the run directory; "" for none, like `warning`.
+    """
 
     key: str
     title: str
     warning: str
     shares: tuple[tuple[Share, Measured], ...]
+    numbers: tuple[tuple[Number, str], ...]
     curves: tuple[DrawnCurve, ...]
     columns: Mapping[str, str]
     table: str
@@ -101,6 +105,9 @@ def found(row: Mapping[str, Any], result: Mapping[str, Any], quality: int = 40) 
             title=finding["title"],
             warning=finding["warning"],
             shares=tuple((share, measured(share.name, row, result)) for share in shares),
+            numbers=tuple(
+                (number, _number(row[number.name], number.unit)) for number in findings.numbers([of_one]).values()
+            ),
             curves=tuple(_drawn(curve, of_one) for curve in findings.curves([of_one]).values()),
             columns=columns,
             table=f"measurements/{key}/examples.parquet" if columns else "",
@@ -144,6 +151,10 @@ def counted(name: str, result: Mapping[str, Any]) -> tuple[int, int] | None:
     entry = counts.get(name) if isinstance(counts, dict) else None
     count, of = (entry.get(key) if isinstance(entry, dict) else None for key in ("count", "of"))
     return (count, of) if isinstance(count, int) and isinstance(of, int) else None
+
+
+def _number(value: float | None, unit: str) -> str:
+    return "unknown" if value is None else f"{value:.4g} {unit}".rstrip()
 
 
 def _percent(value: float | None) -> str:

@@ -35,7 +35,7 @@ def write_report(frame: pandas.DataFrame, folder: Path) -> Path:
     for each in (folder, folder / "pages", folder / "assets"):
         make_folder(each)
     found = contents(frame)
-    charts = specifications(found.defenses, found.largest_lambda, found.symbols)
+    charts = specifications(found.defenses, found.largest_lambda, found.symbols, found.units)
     pages = [run_page(run) for run in found.runs]
     common = {name: _common([getattr(page, name) for page in pages]) for name in ("settings", "environment")}
     write_whole(folder / "assets" / "vega.js", scripts.vega().encode())

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis.reading.columns import METRICS
-from analysis.reading.findings import MARK, Share, marked, shares, warnings
+from analysis.reading.findings import MARK, Number, Quantity, marked, quantities, warnings
 from analysis.tables import headings
 from analysis.tables.trend import trend
 
@@ -43,7 +43,7 @@ _UNDEFINED = {
 
 @dataclass(frozen=True)
 class Estimate:
-    """Mean and sample standard deviation (ddof = 1) over `n` seeds, in percent.
+    """Mean and sample standard deviation (ddof = 1) over `n` seeds, in `unit`: percent, or a number's own.
 
     The mean is NaN at n = 0, the deviation at n < 2.
     """
@@ -51,6 +51,7 @@ class Estimate:
     mean: float
     std: float
     n: int
+    unit: str = "percent"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Cell:
         lambda_: as typed, "" for a defense that takes none; lambda_value is then NaN.
         done: the run directories of the seeds that have a result.
         runs: how many seeds there are.
-        estimates: one for every metric of `collect`, and for every share that a finding of any run has.
+        estimates: one for every metric of `collect`, and for every share and number that a finding of any run has.
         notes: one line for every hole and its reason, and for every warning.
         warnings: what findings of its runs warn of, each with the seeds.
     """
@@ -89,8 +90,8 @@ class Block:
 
     `heading_but_epsilon` is the same for experiments that differ in ε alone. `others` says what other settings set
     it apart from experiments with the same heading, "" where none does. `trends` has a line for every defense
-    with several λ and seeds: what λ does, and how sure that is. `shares` are those of the findings that its runs
-    have, by name. `searched` says what each search decided, where there are several.
+    with several λ and seeds: what λ does, and how sure that is. `besides` are the shares and numbers that findings
+    of its runs have, by name. `searched` says what each search decided, where there are several.
     """
 
     heading: str
@@ -100,7 +101,7 @@ class Block:
     settings: dict[str, str]
     cells: tuple[Cell, ...]
     trends: tuple[str, ...]
-    shares: Mapping[str, Share]
+    besides: Mapping[str, Quantity]
     searched: tuple[str, ...]
 
     @property
@@ -115,7 +116,7 @@ def blocks(frame: pandas.DataFrame) -> list[Block]:
     Cells are sorted: `none`, `standard` and `pgd_at`, then the other defenses as they come, each by λ.
     """
     placed = one_spelling(frame[frame["settings"] != ""], "epsilon")
-    measured = (*METRICS, *shares(frame["findings"]))
+    measured = {**dict.fromkeys(METRICS), **quantities(frame["findings"])}
     found = []
     for _, alike in placed.groupby(_EXPERIMENT[:-1], sort=False):
         differences = headings.differences(alike, "settings")
@@ -128,7 +129,7 @@ def blocks(frame: pandas.DataFrame) -> list[Block]:
             )
             epsilon = float(runs["epsilon_value"].iloc[0])
             others = differences[settings]
-            of_findings = shares(runs["findings"])
+            of_findings = quantities(runs["findings"])
             parts = _cells_and_trends(runs, measured)
             found.append(
                 Block(heading, but_epsilon, others, epsilon, key, *parts, of_findings, headings.searched(runs))
@@ -148,7 +149,16 @@ def one_spelling(frame: pandas.DataFrame, column: str) -> pandas.DataFrame:
     return frame.assign(**{column: first.fillna(frame[column])})
 
 
-def _cells_and_trends(runs: pandas.DataFrame, measured: Sequence[str]) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
+def estimate(values: pandas.Series, quantity: Quantity | None = None) -> Estimate:
+    """Of a column of `collect`, one value a seed; `quantity` where it is not a metric of every run."""
+    shown = (100 if quantity is None else quantity.factor) * values
+    unit = "percent" if quantity is None else quantity.unit
+    return Estimate(float(shown.mean()), float(shown.std()), int(shown.count()), unit)
+
+
+def _cells_and_trends(
+    runs: pandas.DataFrame, measured: Mapping[str, Quantity | None]
+) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
     cells: list[Cell] = []
     trends: list[str | None] = []
     names = list(runs["defense"].unique())
@@ -164,7 +174,7 @@ def _cells_and_trends(runs: pandas.DataFrame, measured: Sequence[str]) -> tuple[
     return tuple(cells), tuple(line for line in trends if line is not None)
 
 
-def _cell(label: str, runs: pandas.DataFrame, measured: Sequence[str]) -> Cell:
+def _cell(label: str, runs: pandas.DataFrame, measured: Mapping[str, Quantity | None]) -> Cell:
     runs = runs.sort_values("seed", kind="stable")
     done = runs[runs["state"] == "done"]
     lambda_ = str(runs["lambda"].iloc[0])
@@ -172,16 +182,18 @@ def _cell(label: str, runs: pandas.DataFrame, measured: Sequence[str]) -> Cell:
     estimates, notes = {}, []
     for reason, missing in runs[runs["reason"] != ""].groupby("reason", sort=False):
         notes.append(f"{where}, {_seeds(missing)}: {reason}")
-    for metric in measured:
-        percent = 100 * done[metric]
-        estimates[metric] = Estimate(float(percent.mean()), float(percent.std()), int(percent.count()))
-        if metric in SYMBOLS and percent.isna().any():
+    for metric, quantity in measured.items():
+        estimates[metric] = estimate(done[metric], quantity)
+        undefined = done[done[metric].isna()]
+        if metric in SYMBOLS and len(undefined):
             why = _UNDEFINED.get(metric, "the result has none")
-            notes.append(f"{where}, {_seeds(done[percent.isna()])}: {SYMBOLS[metric]} is undefined, {why}")
-    for name, share in shares(done["findings"]).items():
-        undefined = done[done[name].isna() & done["findings"].map(lambda found, key=share.finding: key in found)]
+            notes.append(f"{where}, {_seeds(undefined)}: {SYMBOLS[metric]} is undefined, {why}")
+    for name, quantity in quantities(done["findings"]).items():
+        has = done["findings"].map(lambda found, key=quantity.finding: key in found)
+        undefined = done[done[name].isna() & has]
         if len(undefined):
-            notes.append(f"{where}, {_seeds(undefined)}: {share.symbol} is undefined, it is a share of no example")
+            why = "unknown" if isinstance(quantity, Number) else "undefined, it is a share of no example"
+            notes.append(f"{where}, {_seeds(undefined)}: {quantity.symbol} is {why}")
     warned = tuple(
         f"{MARK} {where}, seed {seed}: {text}"
         for seed, found in zip(done["seed"], done["findings"], strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.reading.findings import shares
+from analysis.reading.findings import numbers, quantities
 from analysis.tables.cells import Block, Cell, Estimate, blocks
 
 if TYPE_CHECKING:
@@ -28,14 +28,27 @@ METRICS = {
 }
 """What every run has for either axis, in percent."""
 
+PERCENT = "%"
+"""The unit of an axis where nothing else is said."""
+
 SETTINGS = {"lambda": "λ", "epsilon": "ε"}
 """What can be on the horizontal axis besides."""
 
 
 def labels(frame: pandas.DataFrame) -> dict[str, str]:
     """What can be on either axis with the runs of `frame` (from `collect`), and how it is called there."""
-    of_findings = shares(frame["findings"])
-    return {**METRICS, **{name: f"{share.symbol}: {share.about}" for name, share in of_findings.items()}}
+    of_findings = quantities(frame["findings"])
+    return {**METRICS, **{name: f"{found.symbol}: {found.about}" for name, found in of_findings.items()}}
+
+
+def units(frame: pandas.DataFrame) -> dict[str, str]:
+    """By name the unit on an axis of whatever is not in percent; "" for a number without one."""
+    return {name: found.unit for name, found in numbers(frame["findings"]).items()}
+
+
+def titled(label: str, unit: str) -> str:
+    """An axis's title."""
+    return f"{label} ({unit})" if unit else label
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,7 @@ class Panel:
 
 def panels(frame: pandas.DataFrame, x: str, y: str) -> list[Panel]:
     """The points of the runs of `frame` (from `collect`) that are done, `x` against `y`, each a key of the above
-    or a share of a finding.
+    or a share or a number of a finding.
 
     Over metrics a line is a defense in the order of λ. Over λ it is the same, without the defenses that have
     none; over ε a line is a defense at one λ.

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from analysis import escaping
 from analysis.reading.columns import METRICS
-from analysis.reading.findings import MARK, Share, marked, shares, warnings
+from analysis.reading.findings import MARK, Quantity, marked, quantities, warnings
 from analysis.reading.selection import OPTIONS
 from analysis.tables import grids
-from analysis.tables.cells import SYMBOLS, Estimate, differing, one_spelling
+from analysis.tables.cells import SYMBOLS, Estimate, differing, estimate, one_spelling
 from analysis.tables.lines import SETTINGS
 from analysis.tables.records import Record, formats, number
+from analysis.tables.tables import shown as shown_estimate
 from hypo.settings.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Pivot:
 
     Attributes:
         rows, columns: the settings on either side; row_keys, column_keys: their values, in printed order.
-        shares: of the metrics those that are shares of findings.
+        besides: of the metrics those that are shares and numbers of findings.
         warnings: by row and column, what findings of the runs there warn of.
     """
 
@@ -40,14 +41,14 @@ class Pivot:
     row_keys: tuple[Key, ...]
     column_keys: tuple[Key, ...]
     estimates: Mapping[tuple[Key, Key, str], Estimate]
-    shares: Mapping[str, Share]
+    besides: Mapping[str, Quantity]
     warnings: Mapping[tuple[Key, Key], tuple[str, ...]]
 
     @property
     def lines(self) -> list[str]:
-        """What stands under the table: what its shares are, and its warnings."""
+        """What stands under the table: what its shares and numbers are, and its warnings."""
         texts = dict.fromkeys(text for several in self.warnings.values() for text in several)
-        return [*(share.line for share in self.shares.values()), *(f"{MARK} {text}" for text in texts)]
+        return [*(found.line for found in self.besides.values()), *(f"{MARK} {text}" for text in texts)]
 
 
 def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], metrics: Sequence[str]) -> Pivot:
@@ -55,7 +56,7 @@ def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], 
 
     Args:
         rows, columns: options such as "defense", "lambda" or "dataset", or single settings such as "arch.width".
-        metrics: those of `collect`, or shares of findings.
+        metrics: those of `collect`, or shares and numbers of findings.
 
     Raises:
         InputError: for what is no setting or no metric, and when one cell would average runs that differ in more
@@ -67,7 +68,7 @@ def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], 
         if unknown := [key for key in given if key not in choices]:
             single = "or a single setting such as recipe.epochs"
             raise InputError(f"{option}: takes {', '.join(OPTIONS)}, {single}, got {unknown[0]!r}")
-    of_findings = shares(frame["findings"])
+    of_findings = quantities(frame["findings"])
     measured = (*METRICS, *of_findings)
     unknown = [metric for metric in metrics if metric not in measured]
     if unknown or not metrics:
@@ -89,10 +90,8 @@ def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], 
         done = alike[alike["state"] == "done"]
         warned[row, column] = warnings(done["findings"])
         for metric in metrics:
-            percent = 100 * done[metric]
-            if percent.count():
-                found = Estimate(float(percent.mean()), float(percent.std()), int(percent.count()))
-                estimates[row, column, metric] = found
+            if done[metric].count():
+                estimates[row, column, metric] = estimate(done[metric], of_findings.get(metric))
     ranks = {key: _ranks(placed, shown, key) for key in keys}
 
     def in_order(side: Sequence[str], found: Iterable[Key]) -> tuple[Key, ...]:
@@ -108,7 +107,7 @@ def pivot(frame: pandas.DataFrame, rows: Sequence[str], columns: Sequence[str], 
         in_order(rows, (row for row, _ in places)),
         in_order(columns, (column for _, column in places)),
         estimates,
-        {name: share for name, share in of_findings.items() if name in metrics},
+        {name: found for name, found in of_findings.items() if name in metrics},
         warned,
     )
 
@@ -153,15 +152,15 @@ def latex(table: Pivot) -> str:
 
 
 def records(table: Pivot) -> list[Record]:
-    """One a cell and metric, in percent; a setting that is on both sides is one column."""
+    """One a cell and metric, with its unit; a setting that is on both sides is one column."""
     return [
         {
             **dict(zip(table.rows, row, strict=True)),
             **dict(zip(table.columns, column, strict=True)),
             "metric": metric,
-            "unit": "percent",
-            "mean": number(found.mean),
-            "std": number(found.std),
+            "unit": found.unit,
+            "mean": number(found.mean, found.unit),
+            "std": number(found.std, found.unit),
             "n": found.n,
             "warning": "; ".join(table.warnings[row, column]),
         }
@@ -180,7 +179,7 @@ _UNITS = "Percent; mean ± std (n seeds), std and n left out at n = 1."
 def _grid(table: Pivot) -> grids.Grid:
     tops = [(column, metric) for column in table.column_keys for metric in table.metrics]
     titles = [SETTINGS.get(key, key) for key in table.rows]
-    symbols = {**SYMBOLS, **{name: share.symbol for name, share in table.shares.items()}}
+    symbols = {**SYMBOLS, **{name: found.symbol for name, found in table.besides.items()}}
     for column, metric in tops:
         settings = [_named(key, value) for key, value in zip(table.columns, column, strict=True)]
         titles.append(", ".join([*settings, symbols.get(metric, metric)]))
@@ -202,4 +201,4 @@ def _named(key: str, value: str) -> str:
 def _shown(found: Estimate | None) -> str:
     if found is None:
         return "—"
-    return f"{found.mean:.2f}" if found.n == 1 else f"{found.mean:.2f} ± {found.std:.2f} ({found.n})"
+    return shown_estimate(found) if found.n == 1 else f"{shown_estimate(found)} ({found.n})"

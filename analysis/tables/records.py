@@ -55,6 +55,8 @@ def as_parquet(records: Sequence[Record]) -> bytes:
     return content.getvalue()
 
 
-def number(value: float) -> float | None:
-    """As a record holds it: six decimals, None for NaN."""
-    return None if math.isnan(value) else round(value, 6)
+def number(value: float, unit: str = "percent") -> float | None:
+    """As a record holds it: six decimals of a percentage, six digits of all else; None for NaN."""
+    if math.isnan(value):
+        return None
+    return round(value, 6) if unit == "percent" else float(f"{value:.6g}")

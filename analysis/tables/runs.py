@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import escaping
 from analysis.reading.columns import FOUND
-from analysis.reading.findings import MARK, Curve, curves, marked, points, shares, warnings
+from analysis.reading.findings import MARK, Curve, curves, marked, numbers, points, quantities, warnings
 from analysis.tables import grids
 from analysis.tables.cells import SYMBOLS
 
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 UNITS = (
     "metrics and shares are fractions in [0, 1]; <metric>_lower and <metric>_upper end their 95 % Wilson "
-    "intervals; <finding>.curves.<curve> is a list of points, in CSV as JSON text: value, lower and upper as of "
-    "a metric, at in the variable's own unit; searches.<search>.<flag> are numbers of examples, and "
-    "searches.<search>.passes how many images it put through the model, one as often as it did"
+    "intervals; a number of a finding is one column, in its own unit; <finding>.curves.<curve> is a list of "
+    "points, in CSV as JSON text: value, lower and upper as of a metric, at in the variable's own unit; "
+    "searches.<search>.<flag> are numbers of examples, and searches.<search>.passes how many images it put "
+    "through the model, one as often as it did"
 )
 
 
@@ -70,7 +71,7 @@ def parquet(frame: pandas.DataFrame) -> bytes:
 
 
 def markdown(frame: pandas.DataFrame) -> str:
-    """What fits on a page: the runs with their state, the metrics of the trade-off table and findings' shares."""
+    """What fits on a page: the runs with their state, the trade-off table's metrics, and what findings have."""
     about = [f"- {escaping.markdown(line)}" for line in _lines(frame)]
     return "\n".join([*grids.markdown(_grid(frame)), "", *about, *([""] * bool(about)), _PERCENT, ""])
 
@@ -81,8 +82,8 @@ def latex(frame: pandas.DataFrame) -> str:
 
 
 def _lines(frame: pandas.DataFrame) -> list[str]:
-    """What stands under the table: what its shares are, and what findings warn of."""
-    about = [share.line for share in shares(frame["findings"]).values()]
+    """What stands under the table: what its shares and numbers are, and what findings warn of."""
+    about = [found.line for found in quantities(frame["findings"]).values()]
     return [*about, *(f"{MARK} {text}" for text in warnings(frame["findings"]))]
 
 
@@ -137,16 +138,22 @@ _PERCENT = "Percent; in brackets the 95 % Wilson interval."
 
 
 def _grid(frame: pandas.DataFrame) -> grids.Grid:
-    symbols = {**SYMBOLS, **{name: share.symbol for name, share in shares(frame["findings"]).items()}}
+    of_findings = quantities(frame["findings"])
+    symbols = {**SYMBOLS, **{name: found.symbol for name, found in of_findings.items()}}
+    plain = numbers(frame["findings"])
     rows = [
         [
             f"{row['name']}-{row['run_id']}",
             marked(row["state"], warnings([row["findings"]])),
-            *(_shown(row, metric) for metric in symbols),
+            *(_number(row[name]) if name in plain else _shown(row, name) for name in symbols),
         ]
         for row in frame.to_dict("records")
     ]
     return grids.Grid(["run", "state", *symbols.values()], rows, words=2)
+
+
+def _number(value: float) -> str:
+    return "—" if value != value else f"{value:.4g}"
 
 
 def _shown(row: Mapping[Hashable, Any], metric: str) -> str:

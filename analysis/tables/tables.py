@@ -1,6 +1,7 @@
 """The trade-off table, laid out as Table 10 of Tao et al. (2022): D, A, F and three risks, defense by λ.
 
-After these come the shares that a finding of any run of the experiment has; under the table stands what they are.
+After these come the shares and numbers that a finding of any run of the experiment has; under the table stands
+what they are.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from analysis import escaping
 from analysis.reading.columns import METRICS
-from analysis.reading.findings import Share
+from analysis.reading.findings import Quantity
 from analysis.tables import grids
 from analysis.tables.cells import SYMBOLS, Block, Cell, Estimate, blocks, unplaced
 from analysis.tables.records import Record, formats, number
@@ -26,7 +27,7 @@ UNITS = "Percent; mean ± std over n seeds, std left out at n = 1."
 _FEWER = "A number in brackets is n where not all seeds have the share."
 
 _HEADING = 80  # characters that a page is wide
-_IN_A_ROW = 4  # shares that fit in a terminal, whatever their symbols are
+_IN_A_ROW = 4  # of them that fit in a terminal, whatever their symbols are
 
 _LATEX_SYMBOLS = {
     "R_nat": r"$R_{\mathrm{nat}}$",
@@ -45,14 +46,14 @@ class TradeoffTable:
     @property
     def units(self) -> str:
         """How the numbers are to be read."""
-        cells = [(block.shares, cell) for block in self.blocks for cell in block.cells]
-        fewer = any(_fewer(cell, name) for shares, cell in cells for name in shares)
+        cells = [(block.besides, cell) for block in self.blocks for cell in block.cells]
+        fewer = any(_fewer(cell, name) for besides, cell in cells for name in besides)
         return f"{UNITS} {_FEWER}" if fewer else UNITS
 
     @property
-    def shares(self) -> dict[str, Share]:
+    def besides(self) -> dict[str, Quantity]:
         """Those of all blocks."""
-        return {name: share for block in self.blocks for name, share in block.shares.items()}
+        return {name: found for block in self.blocks for name, found in block.besides.items()}
 
     @property
     def searched(self) -> tuple[str, ...]:
@@ -80,14 +81,14 @@ def markdown(table: TradeoffTable) -> str:
     lines = []
     for block in table.blocks:
         lines += [f"### {escaping.markdown(block.heading)}", ""]
-        names = (*SYMBOLS, *block.shares)
+        names = (*SYMBOLS, *block.besides)
         rows = [
             [cell.defense, cell.lambda_, cell.seeds, *(cell_text(cell, name) for name in names)]
             for cell in block.cells
         ]
-        symbols = [*SYMBOLS.values(), *(share.symbol for share in block.shares.values())]
+        symbols = [*SYMBOLS.values(), *(found.symbol for found in block.besides.values())]
         lines += grids.markdown(grids.Grid(["defense", "λ", "n", *symbols], rows, words=1))
-        about = (share.line for share in block.shares.values())
+        about = (found.line for found in block.besides.values())
         remarks = (*about, *block.searched, *block.trends, *block.notes)
         lines += ["", *(f"- {escaping.markdown(remark)}" for remark in remarks), *([""] * bool(remarks))]
     if table.unplaced:
@@ -96,7 +97,7 @@ def markdown(table: TradeoffTable) -> str:
 
 
 def records(table: TradeoffTable) -> list[Record]:
-    """One a cell and metric: its settings, mean and std in percent, and n of how many runs.
+    """One a cell and metric: its settings, mean and std with their unit, and n of how many runs.
 
     `heading` and `notes` are as in the other renderings.
     """
@@ -108,16 +109,16 @@ def records(table: TradeoffTable) -> list[Record]:
             "defense": cell.defense,
             "lambda": cell.lambda_,
             "metric": metric,
-            "unit": "percent",
-            "mean": number(estimate.mean),
-            "std": number(estimate.std),
+            "unit": estimate.unit,
+            "mean": number(estimate.mean, estimate.unit),
+            "std": number(estimate.std, estimate.unit),
             "n": estimate.n,
             "runs": cell.runs,
             "notes": "; ".join(cell.notes),
         }
         for block in table.blocks
         for cell in block.cells
-        for metric in (*SYMBOLS, *block.shares)
+        for metric in (*SYMBOLS, *block.besides)
         for estimate in [cell.estimates[metric]]
     ]
 
@@ -125,7 +126,7 @@ def records(table: TradeoffTable) -> list[Record]:
 def latex(table: TradeoffTable) -> str:
     r"""One `tabular` that needs only `\usepackage{booktabs}`, with the holes in small print under it."""
     symbols = [_LATEX_SYMBOLS.get(metric, f"${metric}$") for metric in SYMBOLS]
-    symbols += [escaping.latex(share.symbol) for share in table.shares.values()]
+    symbols += [escaping.latex(found.symbol) for found in table.besides.values()]
     lines = [r"\begin{tabular}{lrr" + "r" * len(symbols) + "}", r"\toprule"]
     lines.append(" & ".join(["Defense", r"$\lambda$", "$n$", *symbols]) + r" \\")
     for block in table.blocks:
@@ -137,12 +138,12 @@ def latex(table: TradeoffTable) -> str:
         for cell in block.cells:
             if cell.defense != previous:
                 lines.append(r"\addlinespace")
-            names = (*SYMBOLS, *table.shares)
+            names = (*SYMBOLS, *table.besides)
             values = [cell_text(cell, name, r" $\pm$ ", hole="---") for name in names]
             first = [escaping.latex(text) for text in (cell.defense, cell.lambda_, cell.seeds)]
             lines.append(" & ".join([*first, *values]) + r" \\")
             previous = cell.defense
-    about = [share.line for share in table.shares.values()]
+    about = [found.line for found in table.besides.values()]
     notes = grids.small_print([table.units, *about, *table.searched, *table.trends, *table.notes])
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", "", *notes, ""])
 
@@ -177,11 +178,11 @@ def print_table(frame: pandas.DataFrame, console: Console) -> None:
     for block in table.blocks:
         console.print(Text(block.heading, style="bold"))
         console.print(grid(block, SYMBOLS))
-        names = list(block.shares)
+        names = list(block.besides)
         for some in (names[at : at + _IN_A_ROW] for at in range(0, len(names), _IN_A_ROW)):
-            console.print(grid(block, {name: block.shares[name].symbol for name in some}))
+            console.print(grid(block, {name: block.besides[name].symbol for name in some}))
             for name in some:
-                console.print(Text(f"- {block.shares[name].line}"))
+                console.print(Text(f"- {block.besides[name].line}"))
         for line in block.searched:
             console.print(Text(f"- {line}"))
     for note in (*table.trends, *table.notes):
@@ -190,7 +191,7 @@ def print_table(frame: pandas.DataFrame, console: Console) -> None:
 
 
 def cell_text(cell: Cell, name: str, plus_minus: str = " ± ", digits: int = 2, hole: str = "—") -> str:
-    """What stands in the column of a metric or share, with its own n where not all seeds have the share."""
+    """What stands in the column of a metric, share or number, with its own n where not all seeds have it."""
     text = shown(cell.estimates[name], plus_minus, digits, hole)
     return f"{text} ({cell.estimates[name].n})" if _fewer(cell, name) else text
 
@@ -201,8 +202,13 @@ def _fewer(cell: Cell, name: str) -> bool:
 
 
 def shown(estimate: Estimate, plus_minus: str = " ± ", digits: int = 2, hole: str = "—") -> str:
-    """Mean and standard deviation, the latter where there is one; `hole` where there is nothing."""
+    """Mean and standard deviation, the latter where there is one; `hole` where there is nothing.
+
+    Percentages have `digits` decimals. What has another unit may be of any size, and has as many digits altogether
+    as they would have.
+    """
     if estimate.n == 0:
         return hole
-    mean = f"{estimate.mean:.{digits}f}"
-    return mean if math.isnan(estimate.std) else f"{mean}{plus_minus}{estimate.std:.{digits}f}"
+    form = f".{digits}f" if estimate.unit == "percent" else f".{digits + 2}g"
+    mean = f"{estimate.mean:{form}}"
+    return mean if math.isnan(estimate.std) else f"{mean}{plus_minus}{estimate.std:{form}}"

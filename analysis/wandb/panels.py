@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from analysis.reading.findings import Findings, curves, points, shares
+from analysis.reading.findings import Findings, curves, points, quantities
 from analysis.tables.lines import METRICS
 from hypo.runs.wandb_run import point_entry
 
@@ -58,10 +58,10 @@ def tradeoff() -> list[Any]:
 
 
 def of_findings(of_runs: Sequence[Findings]) -> list[Any]:
-    """Every share against λ, and for every curve the bars of each run over the values of its variable."""
+    """Every share and number against λ, and for each curve the bars of every run over its variable's values."""
     from wandb_workspaces.reports import v2 as wr
 
-    found: list[Any] = [against_lambda(share.name, share.about) for share in shares(of_runs).values()]
+    found: list[Any] = [against_lambda(each.name, each.about) for each in quantities(of_runs).values()]
     for curve in curves(of_runs).values():
         at = dict.fromkeys(point["at"] for findings in of_runs for point in points(findings, curve) or ())
         bars = [wr.SummaryMetric(point_entry(curve.finding, curve.name, each)) for each in at]
@@ -86,7 +86,7 @@ def of_searches(searches: Sequence[Mapping[str, object]]) -> list[Any]:
 
 
 def against_lambda(metric: str, about: str = "") -> wr.ScatterPlot:
-    """One share against λ, called what it is about."""
+    """One share or number against λ, called what it is about."""
     from wandb_workspaces.reports import v2 as wr
 
     title = f"{about or METRICS[metric]} against λ"

@@ -137,6 +137,8 @@ def run_one(job: Job, claim: Claim | None = None) -> int:
     if trained_in := job.directory.status().get("trained_in"):
         console.print(f"The model was trained in {trained_in}.", highlight=False, soft_wrap=True)
     console.print(result_table(result))
+    for line in number_lines(result):
+        console.print(line, highlight=False, soft_wrap=True)
     for name, finding in result["findings"].items():
         for curve in finding["curves"]:
             shown = f"python -m analysis curves {job.runs.parent} --of {name}.{curve['name']}"
@@ -182,3 +184,16 @@ def _between(result: Mapping[str, Any], name: str, certified: Mapping[str, str])
         return ""
     low, high = sorted((found, bound))
     return rf"\[{100 * low:.2f}, {100 * high:.2f}]"
+
+
+def number_lines(result: Mapping[str, Any]) -> list[str]:
+    """A line for each plain number that was measured besides, with its unit."""
+    return [
+        f"{about['about']}: {_shown(result[name], about['unit'])}"
+        for each in result["findings"].values()
+        for name, about in each.get("numbers", {}).items()
+    ]
+
+
+def _shown(value: float | None, unit: str | None) -> str:
+    return "unknown" if value is None else f"{value:.4g} {unit or ''}".rstrip()

@@ -55,6 +55,18 @@ def named(bounds: Mapping[str, Share]) -> dict[str, NamedShare]:
     return {name: NamedShare(bounds[name], *ABOUT[name]) for name in bounds}
 
 
+def certified_radii(margin: np.ndarray, std: float) -> np.ndarray:
+    """(examples,) float64, the ε below which `certified` knows of each example that no attack does anything to it.
+
+    Half of the margin (Tao et al. 2022, Appendix C.4), less what float32 may be off, in the units of the images:
+    times `std`, the smallest of the normalisation.
+
+    Args:
+        margin: (examples,), see `Flags`.
+    """
+    return std / 2 * np.abs(margin.astype(np.float64)) * (1 - _ROUNDING) / (1 + _ROUNDING)
+
+
 def certified(flags: Flags, radius: float) -> dict[str, Share]:
     """Certified shares by name.
 

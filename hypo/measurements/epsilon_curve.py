@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,8 +12,7 @@ from torch import Tensor
 from hypo.attacks.goals.adversarial import Adversarial
 from hypo.attacks.goals.goal import Goal, PerExample
 from hypo.attacks.goals.hypocritical import Hypocritical
-from hypo.attacks.threat_models.l2 import L2
-from hypo.attacks.threat_models.linf import Linf
+from hypo.attacks.threat_models.norms import in_norm, written
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.measurements.finding import Curve, Finding, Point
 from hypo.measurements.measurement import Subject
@@ -24,14 +23,13 @@ from hypo.settings.errors import InputError
 MULTIPLES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 """Of the run's radius, where none are given."""
 
-_NORMS: dict[str, type[Any]] = {"linf": Linf, "l2": L2}
-
-_ABOUT = {
+ABOUT = {
     "A": "predictions that are correct, and that no adversary breaks",
     "F": "predictions that are correct, or that a false friend corrects",
     "R_adv_plus": "correct predictions that an adversary breaks",
     "R_hyp_minus": "mistakes that a false friend hides",
 }
+"""What the curves are of."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class EpsilonCurve:
     def measure(self, subject: Subject) -> Finding:
         """Four curves over ε, none of which ever turns back."""
         own = subject.threat_model
-        ball = own if self.norm is None else _NORMS[self.norm](self.epsilon or own.epsilon)
+        ball = in_norm(own, self.norm, self.epsilon)
         correct = torch.from_numpy(subject.flags.correct).to(subject.device)
         adv, hyp = (torch.from_numpy(flag).to(subject.device) for flag in (subject.flags.adv, subject.flags.hyp))
         flagged = torch.where(correct, adv, hyp)
@@ -84,35 +82,39 @@ class EpsilonCurve:
             # The noise is that of the flags, so that at the run's own radius the same searches are made.
             reached = reached | subject.reached("verification", goal, ~reached, there)
             points.append((epsilon, reached))
-        norm = "ℓ∞" if isinstance(ball, Linf) else "ℓ2"
-        return finding(points, correct, norm)
+        norm = written(ball)
+        return Finding(f"Accuracies and risks over ε, {norm}", curves=curves(points, correct, norm))
 
     def _radii(self, ball: ThreatModel) -> Sequence[float]:
         if self.epsilons is not None:
             return self.epsilons
-        return [multiple * (self.epsilon or ball.epsilon) for multiple in MULTIPLES]
+        return [multiple * ball.epsilon for multiple in MULTIPLES]
 
 
-def finding(points: Sequence[tuple[float, Tensor]], correct: Tensor, norm: str) -> Finding:
-    """What is reached at each radius, described.
+def curves(
+    points: Sequence[tuple[float, Tensor]],
+    correct: Tensor,
+    norm: str,
+    about: Mapping[str, str] = ABOUT,
+    suffix: str = "",
+) -> tuple[Curve, ...]:
+    """Four curves of what is reached at each radius.
 
     Args:
         points: the radii in their order, each with (examples,) bool: which correct predictions are broken there
             and which mistakes are hidden.
         correct: (examples,) bool, of the clean images.
         norm: of the ball, as a reader writes it.
+        about: what each is of.
+        suffix: of their names.
     """
     examples, plus = len(correct), int(correct.sum())
-    shares: dict[str, list[Point]] = {name: [] for name in _ABOUT}
+    shares: dict[str, list[Point]] = {name: [] for name in ABOUT}
     for epsilon, reached in points:
         broken, hidden = int((reached & correct).sum()), int((reached & ~correct).sum())
         shares["A"].append(Point(epsilon, Share(plus - broken, examples)))
         shares["F"].append(Point(epsilon, Share(plus + hidden, examples)))
         shares["R_adv_plus"].append(Point(epsilon, Share(broken, plus)))
         shares["R_hyp_minus"].append(Point(epsilon, Share(hidden, examples - plus)))
-    return Finding(
-        f"Accuracies and risks over ε, {norm}",
-        curves=tuple(
-            Curve(name, _ABOUT[name], f"ε of the attack, {norm}", tuple(each)) for name, each in shares.items()
-        ),
-    )
+    over = f"ε of the attack, {norm}"
+    return tuple(Curve(f"{name}{suffix}", about[name], over, tuple(each)) for name, each in shares.items())

@@ -18,7 +18,7 @@ RESERVED = frozenset(
         *("epsilon_value", "recipe", "evaluation", "seed", "experiment", "label", "page", "table"),
     )
 )
-"""What no share can be called: entries of result.json, and columns of every table of runs."""
+"""What no share and no number can be called: entries of result.json, and columns of every table of runs."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,23 @@ class NamedShare:
     about: str
     symbol: str | None = None
     bounds: str = ""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A plain number that was found, such as a median.
+
+    Attributes:
+        value: None where there is none; never a number in its place.
+        about: a line for a reader.
+        symbol: how papers write it, or None.
+        unit: such as "pixels", or None.
+    """
+
+    value: float | None
+    about: str
+    symbol: str | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +129,7 @@ class Finding:
 
     Attributes:
         title: what was measured, as a heading.
-        shares: by a name that no other measurement has; each becomes a column of tables.
+        shares, numbers: by a name that no other measurement has; each becomes a column of tables.
         columns, pictures: by name.
         warning: a line for whoever reads any number of this run, which is marked in every table; "" for none.
 
@@ -126,13 +143,15 @@ class Finding:
     columns: Mapping[str, Column] = field(default_factory=dict)
     pictures: Mapping[str, Picture] = field(default_factory=dict)
     warning: str = ""
+    numbers: Mapping[str, Number] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        names = (*self.shares, *(curve.name for curve in self.curves), *self.columns, *self.pictures)
+        in_tables = (*self.shares, *self.numbers)
+        names = (*in_tables, *(curve.name for curve in self.curves), *self.columns, *self.pictures)
         for name in names:
             if not name.isidentifier():
                 raise ValueError(f"takes letters, digits and underscores as the name of a finding, got {name!r}")
-        if reserved := RESERVED.intersection(self.shares):
+        if reserved := RESERVED.intersection(in_tables) | self.shares.keys() & self.numbers.keys():
             raise ValueError(f"takes a name for a share that stands for nothing else, got {min(reserved)!r}")
 
     def entered(self, result: Mapping[str, Any], name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,17 +163,19 @@ class Finding:
             settings: of the measurement, by which another run of it knows whether it has anything left to do.
 
         Raises:
-            ValueError: when a share has a name that is taken.
+            ValueError: when a share or a number has a name that is taken.
         """
-        earlier = result["findings"].get(name, {}).get("shares", {})
+        before = result["findings"].get(name, {})
+        earlier = {*before.get("shares", {}), *before.get("numbers", {})}
         left = {key: value for key, value in result.items() if key not in earlier}
         for entry in ("counts", "intervals"):
             left[entry] = {key: value for key, value in result[entry].items() if key not in earlier}
-        if taken := [share for share in self.shares if share in left]:
+        if taken := [key for key in (*self.shares, *self.numbers) if key in left]:
             raise ValueError(f"measurement.{name}: result.json has a {taken[0]} already")
-        numbers = _in_three({share: named.share for share, named in self.shares.items()})
+        shares = _in_three({share: named.share for share, named in self.shares.items()})
         for entry in ("counts", "intervals"):
-            left[entry] |= numbers.pop(entry)
+            left[entry] |= shares.pop(entry)
+        numbers = {key: number.value for key, number in self.numbers.items()}
         about = {
             "settings": dict(settings),
             "title": self.title,
@@ -163,11 +184,15 @@ class Finding:
                 share: {"about": named.about, "symbol": named.symbol, "bounds": named.bounds}
                 for share, named in self.shares.items()
             },
+            "numbers": {
+                key: {"about": number.about, "symbol": number.symbol, "unit": number.unit}
+                for key, number in self.numbers.items()
+            },
             "curves": [_described(curve) for curve in self.curves],
             "columns": {column: each.about for column, each in self.columns.items()},
             "pictures": {picture: each.about for picture, each in self.pictures.items()},
         }
-        return {**left, **numbers, "findings": {**result["findings"], name: about}}
+        return {**left, **shares, **numbers, "findings": {**result["findings"], name: about}}
 
 
 def certifying(findings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -24,14 +24,19 @@ def add_finding(
     columns: Mapping[str, str] | None = None,
     pictures: Mapping[str, str] | None = None,
     warning: str = "",
+    numbers: Mapping[str, tuple[str, str | None, float | None, str | None]] | None = None,
 ) -> Path:
-    """Say in the run's result that it has a finding; `shares` have a text, a symbol, a count and of how many."""
+    """Say in the run's result that it has a finding; `shares` have a text, a symbol, a count and of how many.
+
+    `numbers` have a text, a symbol, a value and a unit.
+    """
     path = run / "result.json"
     result = json.loads(path.read_text())
     for name, (_, _, count, of) in (shares or {}).items():
         result |= {name: count / of if of else None}
         result["counts"][name] = {"count": count, "of": of}
         result["intervals"][name] = interval(count, of)
+    result |= {name: value for name, (_, _, value, _) in (numbers or {}).items()}
     result["findings"][key] = {
         "settings": {"_target_": key.capitalize(), **(settings or {})},
         "title": title,
@@ -39,6 +44,10 @@ def add_finding(
         "shares": {
             name: {"about": about, "symbol": symbol, "unit": "share"}
             for name, (about, symbol, *_) in (shares or {}).items()
+        },
+        "numbers": {
+            name: {"about": about, "symbol": symbol, "unit": unit}
+            for name, (about, symbol, _, unit) in (numbers or {}).items()
         },
         "curves": list(curves),
         "columns": dict(columns or {}),

@@ -76,8 +76,8 @@ def test_the_table_has_a_column_for_each_share_and_tells_the_n_of_fewer_seeds(me
 def test_only_the_blocks_that_have_a_share_have_its_column(measured: Path, make_run: MakeRun) -> None:
     make_run(measured, epsilon=0.2)
     with_it, without = sorted(blocks(collect(measured)), key=lambda block: block.epsilon_value)
-    assert list(with_it.shares) == ["W_boundary", "W_never"]
-    assert list(without.shares) == []
+    assert list(with_it.besides) == ["W_boundary", "W_never"]
+    assert list(without.besides) == []
 
 
 def test_a_share_that_is_written_like_another_is_printed_by_its_name(outputs: Path, make_run: MakeRun) -> None:

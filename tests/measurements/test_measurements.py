@@ -18,7 +18,7 @@ from small_models import small_experiment
 from hypo.jobs.attempt import attempt
 from hypo.jobs.experiment import Experiment
 from hypo.jobs.job import Job, from_record
-from hypo.measurements.finding import Column, Curve, Finding, NamedShare, Picture, Point
+from hypo.measurements.finding import Column, Curve, Finding, NamedShare, Number, Picture, Point
 from hypo.measurements.measurement import Subject
 from hypo.measurements.risks import Share
 from hypo.runs.directory import RunDirectory
@@ -52,6 +52,7 @@ class Confidence:
             ),
             columns={"twice": Column(2 * lead, "twice the lead")},
             pictures={"nothing": Picture(b"a picture", "of nothing")},
+            numbers={f"{self.called}_median": Number(float(np.median(lead)), "median lead", "m", "logits")},
         )
 
 
@@ -107,6 +108,8 @@ def test_what_is_found_stands_in_the_result_with_its_description(tmp_path: Path)
         "called": "D_confident",
     }
     assert (mine["title"], mine["shares"]["D_confident"]["symbol"]) == ("Confidence", "D")
+    assert found["D_confident_median"] == float(np.median(lead))
+    assert mine["numbers"] == {"D_confident_median": {"about": "median lead", "symbol": "m", "unit": "logits"}}
     (curve,) = mine["curves"]
     assert (curve["over"], curve["unit"]) == ("lead", "logits")
     assert [(point["at"], point["value"]) for point in curve["points"]] == [
@@ -159,6 +162,8 @@ def test_other_settings_are_measured_anew_and_take_the_place_of_the_old(tmp_path
     for part in (found, found["counts"], found["intervals"]):
         assert {"D_somewhat", "second"} <= part.keys()
         assert "D_confident" not in part
+    assert {"D_somewhat_median", "second_median"} <= found.keys()
+    assert "D_confident_median" not in found
 
 
 def test_what_fails_costs_neither_the_flags_nor_what_was_measured_before(tmp_path: Path) -> None:
@@ -181,6 +186,13 @@ def test_two_shares_of_one_name_are_a_defect_that_is_named(tmp_path: Path, name:
 def test_a_share_is_called_by_a_word_that_stands_for_nothing_else(name: str) -> None:
     with pytest.raises(ValueError, match=re.escape(repr(name))):
         Finding("of mine", {name: NamedShare(Share(1, 2), "of two")})
+    with pytest.raises(ValueError, match=re.escape(repr(name))):
+        Finding("of mine", numbers={name: Number(1.0, "one")})
+
+
+def test_a_share_and_a_number_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="'half'"):
+        Finding("of mine", {"half": NamedShare(Share(1, 2), "of two")}, numbers={"half": Number(0.5, "half")})
 
 
 def test_a_run_id_does_not_hang_on_what_is_measured(tmp_path: Path) -> None:

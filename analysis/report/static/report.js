@@ -68,9 +68,11 @@ function datasets(place) {
 // The chart with what the page puts in it: the metric that is chosen, or what a curve says of itself.
 function specification(place) {
   const select = document.querySelector(`[data-metric="${place.dataset.chart}"]`);
-  const about = select ? select.selectedOptions[0].textContent : place.dataset.about;
+  const chosen = select?.selectedOptions[0];
+  const about = chosen ? chosen.textContent : place.dataset.about;
+  const unit = chosen?.dataset.unit ?? "%";
   const put = {
-    '"__about__"': JSON.stringify(lines(`${about ?? ""} (%)`)),
+    '"__about__"': JSON.stringify(lines(unit ? `${about ?? ""} (${unit})` : about)),
     '"__over__"': JSON.stringify(place.dataset.over ?? ""),
     __metric__: select?.value ?? "", // letters, digits and underscores
   };

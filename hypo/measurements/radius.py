@@ -1,0 +1,163 @@
+"""How small a perturbation suffices, example by example, and the curves and medians that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hypo.attacks.goals.adversarial import Adversarial
+from hypo.attacks.goals.goal import Goal, PerExample
+from hypo.attacks.goals.hypocritical import Hypocritical
+from hypo.attacks.model_state import attacked
+from hypo.attacks.searches.fast_minimum_norm import FastMinimumNorm
+from hypo.attacks.searches.search import Search
+from hypo.attacks.threat_models.norms import in_norm, written
+from hypo.attacks.threat_models.threat_model import ThreatModel
+from hypo.measurements.around import Around
+from hypo.measurements.certificate import certified_radii
+from hypo.measurements.finding import Finding
+from hypo.measurements.measurement import Subject
+from hypo.measurements.nearest import CLOSER, nearer_from, nearest_from, radius_on_segment
+from hypo.measurements.pooled_search import parts
+from hypo.measurements.radius_finding import Radii, finding, grid
+from hypo.settings import checks
+from hypo.settings.precision import full_precision
+from hypo.settings.randomness import example_noise
+
+SEARCH = FastMinimumNorm(steps=50)
+
+ROUNDS = 6
+"""In how many smaller and smaller balls PGD looks for something nearer."""
+
+
+@dataclass(frozen=True)
+class Radius:
+    """The smallest perturbation found that breaks a correct prediction, or that hides a mistake.
+
+    On a mistake that is the hypocritical radius HR(f; x, y) of Tao et al. 2022, Appendix C.4, from above, and on a
+    correct prediction the robust radius. A minimum-norm search looks for the nearest point, PGD for a nearer one
+    in smaller balls, the segment to it is bisected, and what is left is shown to the model once more. What the
+    run's own flags found within its ε counts too: where nothing was found there, the evaluation's attacks are made
+    again and the segment to their point is bisected; where they do not find it again either, all that is known is
+    that ε suffices.
+
+    So a radius is an upper bound, and unknown where nothing was found. With those of all examples A, F and both
+    risks are known at every ε.
+
+    Attributes:
+        search: the first; what it visits outside the ball counts too.
+        examples: how many of the attacked test examples are looked at, >= 1, a fixed random subset; None for all.
+        up_to: the largest ε of the curves, > 0, in units of the image range [0, 1]; None for twice `epsilon`.
+        norm: of the perturbation, "linf" or "l2"; None for the run's threat model.
+        epsilon: > 0, an ε at which the curves have a point, as they always have at the run's own in its own norm;
+            None for that.
+    """
+
+    search: FastMinimumNorm | Search = SEARCH
+    examples: int | None = None
+    up_to: float | None = None
+    norm: Literal["linf", "l2"] | None = None
+    epsilon: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.examples is not None:
+            checks.integer("examples", self.examples, at_least=1)
+        for name in ("up_to", "epsilon"):
+            if (value := getattr(self, name)) is not None:
+                checks.number(name, value, above=0)
+
+    def measure(self, subject: Subject) -> Finding:
+        """Curves over ε, the medians, and each example's radius.
+
+        Raises:
+            CertificateError: when a point was found that is nearer than what is certified.
+        """
+        flags, own = subject.flags, subject.threat_model
+        ball = in_norm(own, self.norm, self.epsilon)
+        looked_at = _subset(len(flags.correct), self.examples)
+        found = np.full(len(looked_at), np.inf)
+        found[looked_at] = self._found(subject, ball, np.flatnonzero(looked_at))
+        certified = None
+        if getattr(subject.arch, "lipschitz", False):
+            # An ℓ2 ball lies in the ℓ∞ ball of its radius.
+            certified = certified_radii(flags.margin, float(subject.model.get_buffer("std").amin()))
+        return finding(
+            Radii(flags.example, flags.correct, looked_at, found, certified),
+            grid(
+                self.up_to or 2 * ball.epsilon, {ball.epsilon, own.epsilon if _is_own(ball, own) else ball.epsilon}
+            ),
+            written(ball),
+            suffix="" if self.norm is None else f"_{self.norm}",
+        )
+
+    def _found(self, subject: Subject, ball: ThreatModel, chosen: np.ndarray) -> np.ndarray:
+        """(chosen,) float64, infinite where nothing was found; kept batch by batch."""
+        kept = subject.kept.get("radii")
+        radius = np.full(len(chosen), np.nan) if kept is None else kept["radius"]
+        steps = self.search.steps * self.search.restarts + ROUNDS * CLOSER.steps
+        for part in parts(len(chosen), subject.evaluation.batch):
+            if np.isnan(radius[part]).any():
+                at = torch.from_numpy(chosen[part]).to(subject.device)
+                begun = part.start * steps
+
+                def stepped(step: int, begun: int = begun, count: int = len(at)) -> None:
+                    subject.progress(begun + step * count, len(chosen) * steps)
+
+                radius[part] = self._of_batch(subject, ball, at, stepped).cpu().numpy()
+                subject.kept.put("radii", {"radius": radius})
+        return radius
+
+    def _of_batch(self, subject: Subject, ball: ThreatModel, at: Tensor, stepped: Callable[[int], None]) -> Tensor:
+        """(len(at),) float64 radii of the test examples at `at`, infinite where nothing was found."""
+        flags, own, evaluation = subject.flags, subject.threat_model, subject.evaluation
+        images, labels = subject.test.images[at].float() / subject.data.maximum, subject.test.labels[at]
+        examples, correct, adv, hyp = (
+            torch.from_numpy(each).to(subject.device)[at]
+            for each in (flags.example, flags.correct, flags.adv, flags.hyp)
+        )
+
+        def noises(name: str, count: int) -> Iterator[Tensor]:
+            for number in range(count):
+                yield example_noise(subject.seed, name, number, examples, tuple(images.shape[1:]))
+
+        def goal(which: Tensor) -> Goal:
+            return PerExample(correct[which], Adversarial(labels[which]), Hypocritical(labels[which]))
+
+        whole = subject.model, images, goal(torch.arange(len(at), device=subject.device)), ball
+        restarts = self.search.restarts
+
+        def later(steps: int) -> None:
+            stepped(restarts * self.search.steps + steps)
+
+        with full_precision(), attacked(subject.model, surrogate=evaluation.surrogate):
+            points = nearest_from(noises("radius", restarts), self.search, *whole, stepped)
+            points = nearer_from(points, noises("radius/nearer", ROUNDS), *whole, later)
+            radius = radius_on_segment(points, *whole)
+            if not _is_own(ball, own):
+                return radius
+            missed = (torch.where(correct, adv, hyp) & (radius > own.epsilon)).nonzero().squeeze(1)
+            if not len(missed):
+                return radius
+            around = Around(subject.model, evaluation, subject.seed, lambda done, total: None)
+            # The noise is that of the flags, so that the same points are visited.
+            again = around.strongest("verification", images[missed], examples[missed], goal(missed), own)
+            there = radius_on_segment(again, subject.model, images[missed], goal(missed), ball)
+        return radius.index_put((missed,), there.clamp_max(own.epsilon))
+
+
+def _is_own(ball: ThreatModel, own: ThreatModel) -> bool:
+    """Whether they are balls of one norm."""
+    return type(ball) is type(own)
+
+
+def _subset(count: int, examples: int | None) -> np.ndarray:
+    """(count,) bool, a fixed random subset of so many."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0)).numpy()
+    chosen = np.zeros(count, dtype=bool)
+    chosen[order[:examples]] = True
+    return chosen
