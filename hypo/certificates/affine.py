@@ -109,7 +109,7 @@ class Flattening:
 
     def back(self, of: Tensor, window: Window, before: Shape) -> tuple[Tensor, Tensor, Window]:
         """See `Affine`."""
-        return of.view(*of.shape[:3], *before), of.new_zeros(1, 1, 1), Window.whole(before[1:])
+        return of.reshape(*of.shape[:3], *before), of.new_zeros(1, 1, 1), Window.whole(before[1:])
 
     def cost(self, window: Window, before: Shape) -> tuple[int, Window]:
         """See `Affine`."""

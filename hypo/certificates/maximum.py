@@ -101,7 +101,7 @@ class Maximum:
             return spread.squeeze(4), beside, window
         wide = window.before(self.kernel, self.stride, self.padding)
         batch, positions, rows = spread.shape[:3]
-        columns = spread.view(batch * positions * rows, before[0] * math.prod(self.kernel), -1)
+        columns = spread.reshape(batch * positions * rows, before[0] * math.prod(self.kernel), -1)
         found = F.fold(columns, wide.size, self.kernel, stride=self.stride)
         window, (there, across) = wide.cut(before[1:])
         return found.view(batch, positions, rows, before[0], *wide.size)[..., there, across], beside, window
