@@ -97,8 +97,20 @@ def words(options: argparse.Namespace) -> list[str]:
         chosen.append(f"epsilon={options.epsilon}")
     if options.examples != "all":
         chosen.append(f"evaluation.test_limit={checks.integer('--examples', options.examples, at_least=1)}")
+    if (options.mean is None) != (options.std is None):
+        raise InputError("--mean: goes with --std, and --std with --mean; one of them is missing")
+    if options.mean is not None:
+        if options.preprocessing is not None:
+            raise InputError("--preprocessing: takes the place of --mean and --std, got all of them")
+        chosen += [_numbers("mean", options.mean), _numbers("std", options.std)]
     if options.outputs is not None:
         chosen.append(f"arch.outputs={checks.choice('--outputs', options.outputs, ('logits', 'probabilities'))}")
     if options.output_dir is not None:
         chosen.append(setting("output_dir", options.output_dir))
     return [*chosen, *options.settings]
+
+
+def _numbers(key: str, text: str) -> str:
+    """One number a channel, which were typed with commas between them."""
+    values = [checks.number(f"--{key}", value.strip()) for value in text.split(",")]
+    return setting(f"arch.{key}", values)

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from hypo.auditing.run import audited
 
             page = None if options.page is None else Path(options.page)
-            return audited(words(options), page, Console())
+            return audited(words(options), options.preprocessing, page, Console())
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130

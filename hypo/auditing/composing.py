@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 
+from hypo.auditing.batches import batch
 from hypo.command_line import options, plugins, resolvers
 from hypo.command_line.config import job_from_config
 from hypo.command_line.config_folder import FOLDER
 from hypo.jobs.job import Job
 from hypo.jobs.loaded import form
 
-AT_ONCE = 2**22
-"""Pixel values in a batch: 27 images of ImageNet, whose gradients take 3 GB of a ResNet-50."""
-
-MEASUREMENTS = ("masking", "pictures")
+MEASUREMENTS = ("probing", "masking", "pictures")
 
 
 def job(words: Sequence[str]) -> Job:
@@ -36,16 +33,11 @@ def job(words: Sequence[str]) -> Job:
     typed = {word.lstrip("+").partition("=")[0] for word in words}
     chosen = [word for word in chosen if word.partition("=")[0] not in typed]
     composed = _composed([*chosen, *words])
-    batch = _batch(composed)
-    if "evaluation.batch" in typed or batch >= composed.experiment.evaluation.batch:
-        return composed
-    return _composed([*chosen, f"evaluation.batch={batch}", *words])
-
-
-def _batch(composed: Job) -> int:
-    """How many images are attacked at once, so that the gradients of a large network find room."""
     shape, _ = form(composed.experiment.dataset, here=True)
-    return max(1, AT_ONCE // math.prod(shape))
+    usual = composed.experiment.evaluation.batch
+    if "evaluation.batch" in typed or (few := batch(shape, usual)) == usual:
+        return composed
+    return _composed([*chosen, f"evaluation.batch={few}", *words])
 
 
 def _composed(words: Sequence[str]) -> Job:

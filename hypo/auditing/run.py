@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from hypo.auditing import composing
+from hypo.auditing import composing, normalising
 from hypo.auditing.page import write
-from hypo.auditing.progress import observer
 from hypo.auditing.summary import summary
+from hypo.command_line.console import observing
 from hypo.jobs.attempt import attempt
 from hypo.jobs.job import Job
+from hypo.jobs.loaded import form
+from hypo.runs.lock import Claim
+from hypo.runs.outcome import Outcome
+from hypo.settings.errors import InputError
 
 PAGE = "audit.html"
 """What the page in the run directory is called."""
 
 
-def audited(words: Sequence[str], page: Path | None, console: Console) -> int:
+def audited(words: Sequence[str], preprocessing: str | None, page: Path | None, console: Console) -> int:
     """Do what is missing of the audit that `words` describe, write its page, and return the exit code.
 
     Args:
         words: settings, each `key=value`.
+        preprocessing: one of `normalising.NAMES`; None where nothing is known, or `words` say it.
         page: where the page goes; None for the run directory.
 
     Raises:
         InputError, HydraException, OmegaConfBaseException: for what cannot be used, before anything starts.
         KeyboardInterrupt, SystemExit: when it is stopped; the same words go on from there.
     """
-    job = composing.job(words)
-    job.experiment.check()
-    for needed in job.prerequisites:
-        needed.experiment.check()
+    job = prepared(words, preprocessing, console)
     console.print(f"{job.name}  {job.run_id}", highlight=False)
-    result = measured(job, console)
+    outcome = measured(job, console)
+    result = job.directory.result() if outcome.state == "done" else None
     if result is None:
+        Console(stderr=True).print(f"{outcome.state}: {outcome.reason}", highlight=False, soft_wrap=True)
         return 1
     written = write(job.directory.path, page or job.directory.path / PAGE)
     for part in summary(result):
@@ -46,17 +50,36 @@ def audited(words: Sequence[str], page: Path | None, console: Console) -> int:
     return 0
 
 
-def measured(job: Job, console: Console) -> dict[str, Any] | None:
-    """The result of `job`, after doing what is missing of it; None, and a line why, when that fails."""
+def prepared(words: Sequence[str], preprocessing: str | None, console: Console) -> Job:
+    """The job of `words`, looked at: what cannot be measured is refused, what is not known is asked for."""
+    job = composing.job(words)
+    is_foreign = hasattr(job.experiment.arch, "probe")
+    if preprocessing is not None:
+        if not is_foreign:
+            raise InputError(f"--preprocessing: takes a model that brings none of its own, got {preprocessing}")
+        shape, _ = form(job.experiment.dataset, here=True)
+        job = composing.job([*words, *normalising.named(preprocessing, shape[0])])
+    if job.is_done:
+        return job
+    for needed in job.in_order:
+        for line in needed.experiment.check():
+            print(f"warning: {line}", file=sys.stderr)
+    if is_foreign:
+        fits = normalising.tried(job.experiment)
+        if chosen := normalising.asked(fits):
+            return composing.job([*words, *chosen])
+        if fits.warning:
+            print(f"warning: {fits.warning}", file=sys.stderr)
+    return job
 
-    def doing() -> str:
-        left = job.to_be_measured
-        return f"measuring {left[0]}" if left else "attacking"
 
-    with observer(console, doing) as told:
-        for needed in job.in_order:
-            outcome = attempt(needed, told)
-    if outcome.state == "done":
-        return job.directory.result()
-    Console(stderr=True).print(f"{outcome.state}: {outcome.reason}", highlight=False, soft_wrap=True)
-    return None
+def measured(job: Job, console: Console) -> Outcome:
+    """How the attempt ended to do what is missing of `job`; `console` is told how far it is.
+
+    Raises:
+        KeyboardInterrupt, SystemExit: as of `attempt`.
+    """
+    with observing(console) as observer:
+        for needed in job.prerequisites:
+            attempt(needed, observer, claim=Claim(wait=True))  # when it fails, the run that needs it will say so
+        return attempt(job, observer)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from hypo.jobs.attempt import attempt
+from hypo.jobs.experiment import Observer
 from hypo.jobs.job import Job
 from hypo.measurements.finding import certifying
 from hypo.runs.lock import Claim
@@ -112,6 +114,16 @@ def bars(console: Console) -> Progress:
     )
 
 
+@contextmanager
+def observing(console: Console) -> Iterator[Observer]:
+    """Who shows on `console` how a run is getting on: bars on a terminal, lines elsewhere."""
+    if console.is_terminal:
+        with bars(console) as progress:
+            yield Bars(progress)
+    else:
+        yield Lines(console)
+
+
 def run_one(job: Job, claim: Claim | None = None) -> int:
     """Attempt `job`, after what it needs, print its result and where it lies; returns the exit code."""
     console = Console()
@@ -123,11 +135,8 @@ def run_one(job: Job, claim: Claim | None = None) -> int:
         console.print(line, highlight=False, soft_wrap=True)
     if names := job.to_be_measured:
         console.print(f"Trained and attacked already; to be measured: {', '.join(names)}", highlight=False)
-    if console.is_terminal:
-        with bars(console) as progress:
-            outcome = attempt(job, Bars(progress), claim=claim)
-    else:
-        outcome = attempt(job, Lines(console), claim=claim)
+    with observing(console) as observer:
+        outcome = attempt(job, observer, claim=claim)
     result = job.directory.result() if outcome.state == "done" else None
     if result is None:
         Console(stderr=True).print(f"{outcome.state}: {outcome.reason}", highlight=False, soft_wrap=True)
