@@ -49,6 +49,7 @@ def check(experiment: Any, here: bool) -> list[str]:
         for needed in several:
             if (other := form(needed.dataset, here)) != known:
                 raise InputError(f"{component}: takes models of {_told(known)}, got one of {_told(other)}")
+    experiment.evaluation.check(experiment.threat_model)
     for part in (experiment.training_data, *experiment.measurements.values()):
         if hasattr(part, "check"):
             part.check(experiment, *known)

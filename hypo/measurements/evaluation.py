@@ -9,9 +9,8 @@ theorems of Tao et al. 2022 hold exactly. Of several searches, each has only wha
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,6 +27,7 @@ from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.search import Search
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import Split
+from hypo.measurements.chunks import Chunk, in_chunks
 from hypo.measurements.kept import NOTHING, Kept
 from hypo.measurements.passes import counted
 from hypo.measurements.pooled_search import PooledSearch, Progress, parts
@@ -37,10 +37,6 @@ from hypo.measurements.whole import Whole
 from hypo.settings import checks
 from hypo.settings.errors import DivergedError, InputError
 from hypo.settings.precision import full_precision
-
-CHUNK = 2**24
-"""How many pixel values are attacked in one go, and lost for one search at most where that is stopped: a hundred
-images of ImageNet. What is at most twice as much, as the test images of CIFAR-10 are, is not worth being cut."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +79,16 @@ class Evaluation:
     def searches(self) -> dict[str, Search]:
         """All searches by name, in turn."""
         return {"attack": self.attack, **self.then}
+
+    def check(self, threat_model: ThreatModel) -> None:
+        """Refuse, with InputError, a threat model that one of the searches is not for."""
+        for name, search in self.searches.items():
+            if hasattr(search, "check"):
+                key = "evaluation.attack" if name == "attack" else f"evaluation.then.{name}"
+                try:
+                    search.check(threat_model)
+                except InputError as error:
+                    raise InputError(f"{key}: {error}") from None
 
     @property
     def every_iterate(self) -> bool:
@@ -152,34 +158,8 @@ def evaluate(
     return joined(verdicts).flags(examples, tuple(evaluation.searches))
 
 
-@dataclass(frozen=True)
-class _Chunk:
-    """What is attacked in one go: `examples` has the indices in the whole test set, under `name` it is kept."""
-
-    name: str
-    split: Split
-    examples: Tensor
-
-
-def in_chunks(test: Split, examples: Tensor, batch: int) -> Iterator[_Chunk]:
-    """`test` in parts of at most `CHUNK` pixel values, of whole batches as far as there is room for one.
-
-    Args:
-        examples: (len(test),) int64, the index of each in the whole test set.
-        batch: how many are attacked at once.
-    """
-    values = math.prod(test.images.shape[1:])
-    if len(test) * values <= 2 * CHUNK:
-        yield _Chunk(f"examples-0-{len(test)}", test, examples)
-        return
-    room = max(1, CHUNK // values)
-    for part in parts(len(test), room // batch * batch or room):
-        chosen = torch.arange(len(test), device=examples.device)[part]
-        yield _Chunk(f"examples-{chosen[0]}-{chosen[-1] + 1}", test.select(chosen), examples[part])
-
-
 def _begun(
-    model: nn.Module, chunk: _Chunk, maximum: int, batch: int, kept: Kept, is_one_of_several: bool
+    model: nn.Module, chunk: Chunk, maximum: int, batch: int, kept: Kept, is_one_of_several: bool
 ) -> Verdicts:
     """What is known of the examples before they are attacked, or what an earlier attempt found out about them."""
     arrays = kept.get(chunk.name)

@@ -16,8 +16,9 @@ from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.random_points import RandomPoints
 from hypo.attacks.threat_models.linf import Linf
 from hypo.datasets.images import ImageData, Split
-from hypo.measurements import evaluation as module
-from hypo.measurements.evaluation import Evaluation, evaluate, in_chunks
+from hypo.measurements import chunks as module
+from hypo.measurements.chunks import in_chunks
+from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.kept import NOTHING, Kept
 from hypo.measurements.passes import counted
 from hypo.measurements.risks import Flags, searches
