@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,10 @@ import pytest
 import torch
 from composing import job as composed
 from small_jobs import THRM, Silent, job
-from small_models import InDouble, linear_model, small_experiment
+from small_models import linear_model, small_experiment
 from subjects import subject
 from torch import nn
 
-from hypo.architectures.linf_dist_net import LinfDistLayer, LinfDistNet
-from hypo.architectures.normalised import Normalised
 from hypo.attacks.searches.fast_minimum_norm import FastMinimumNorm
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.threat_models.l2 import L2
@@ -28,7 +25,6 @@ from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.command_line.console import number_lines
 from hypo.datasets.images import ImageData, Split
 from hypo.jobs.attempt import attempt
-from hypo.measurements.certificate import certified, certified_radii
 from hypo.measurements.epsilon_curve import EpsilonCurve
 from hypo.measurements.evaluation import Evaluation
 from hypo.measurements.finding import Finding
@@ -36,7 +32,7 @@ from hypo.measurements.measurement import Subject
 from hypo.measurements.radius import Radius
 from hypo.measurements.radius_finding import Radii, finding, grid
 from hypo.measurements.risks import Share, risks
-from hypo.settings.errors import CertificateError, InputError
+from hypo.settings.errors import InputError
 
 PGD = Evaluation(ProjectedGradient(steps=10))
 NAMES = ("A", "F", "R_adv_plus", "R_hyp_minus")
@@ -159,81 +155,6 @@ def test_no_larger_than_those_of_another_library(
             assert (ours[chosen.numpy()] <= 1.02 * theirs.numpy()).mean() > 0.9
 
 
-def dist_net(shape: tuple[int, int, int] = (1, 8, 8), classes: int = 10) -> nn.Module:
-    """A tiny ℓ∞-dist net as it is after training, with a std of 0.4."""
-    torch.manual_seed(1)
-    network = LinfDistNet(hidden=(20,)).build(shape, classes)
-    for layer in network.modules():
-        if isinstance(layer, LinfDistLayer):
-            layer.anneal(1.0)
-            layer.weight.data.clamp_(-2, 2)
-    return Normalised(network, [0.5], [0.4]).eval()
-
-
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_of_a_dist_net_the_radius_lies_above_half_the_margin(digits: ImageData, norm: Any) -> None:
-    model = dist_net()
-    test, _ = digits.test.limited(120)
-    predicted = model(test.images.float() / 16).argmax(1)
-    labels = torch.where(torch.arange(120) % 3 == 0, (predicted + 1) % 10, predicted)  # a third are mistakes
-    measured = subject(model, Split(test.images, labels), 16, Linf(0.01), PGD, classes=10)
-    measured = replace(measured, arch=LinfDistNet(hidden=(20,)))
-    found = Radius(norm=norm, up_to=0.4).measure(measured)
-    flags, columns = measured.flags, {name: column.values for name, column in found.columns.items()}
-    np.testing.assert_allclose(columns["certified_radius"], 0.4 * np.abs(flags.margin) / 2, rtol=1e-4)
-    reached = np.isfinite(columns["radius"])
-    assert reached.mean() > 0.5
-    assert (columns["radius"][reached] >= columns["certified_radius"][reached]).all()
-    for epsilon in points(found, "A"):
-        at = {name: (points(found, name)[epsilon], points(found, f"{name}_certified")[epsilon]) for name in NAMES}
-        assert at["A"][1].count <= at["A"][0].count
-        for name in ("F", "R_adv_plus", "R_hyp_minus"):
-            assert at[name][1].count >= at[name][0].count
-        assert all(one.of == other.of for one, other in at.values())
-        if epsilon > 0:
-            bounds = certified(measured.flags, 2 * epsilon / 0.4) if epsilon <= 0.01 else {}
-            for name, share in bounds.items():
-                if name != "R_sta_minus_certified":
-                    assert points(found, name)[epsilon] == share
-    numbers = {name.replace(f"_{norm}", ""): number.value for name, number in found.numbers.items()}
-    assert list(numbers) == [
-        *("hypocritical_radius", "adversarial_radius"),
-        *("hypocritical_radius_certified", "adversarial_radius_certified"),
-    ]
-    wrong = ~flags.correct
-    assert numbers["hypocritical_radius_certified"] == np.median(columns["certified_radius"][wrong])
-
-
-def test_a_radius_below_what_is_certified_fails_with_its_example() -> None:
-    """The model is a hundred times as steep as it says."""
-    weight = 100 * torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
-    model = Normalised(linear_model(weight), [0.5], [0.5])
-    images = torch.tensor([[[[140, 0]]], [[[100, 0]]]], dtype=torch.uint8)
-    measured = subject(model, Split(images, torch.tensor([1, 1])), 255, Linf(1e-6), PGD, classes=2)
-    measured = replace(measured, arch=LinfDistNet())
-    flags = replace(measured.flags, example=np.array([41, 17]))
-    with pytest.raises(
-        CertificateError, match=r"^2 examples were reached nearer than certified, first 41, at 0\.0"
-    ):
-        Radius().measure(replace(measured, flags=flags))
-
-
-def test_only_those_that_were_reached_nearer_are_counted() -> None:
-    example, correct = np.array([7, 8, 9]), np.array([True, False, False])
-    looked_at, bound = np.ones(3, bool), np.array([0.1, 0.2, 0.3])
-    assert Radii(example, correct, looked_at, np.array([0.1, 0.3, np.inf]), bound).found[0] == 0.1
-    with pytest.raises(CertificateError, match=r"^1 examples .* first 8, at 0\.19 within 0\.2$"):
-        Radii(example, correct, looked_at, np.array([0.1, 0.19, np.inf]), bound)
-
-
-def test_a_certified_radius_is_where_the_certificate_ends() -> None:
-    margin = np.array([0.5, -2.0, 1e-3], np.float32)
-    for radius, each in zip(certified_radii(margin, 0.3), np.abs(margin), strict=True):
-        for epsilon, holds in ((radius * (1 - 1e-6), True), (radius * (1 + 1e-6), False)):
-            allowed = 2 * epsilon / 0.3
-            assert (each > allowed + 1e-5 * (allowed + each)) == holds
-
-
 def test_some_examples_are_a_fixed_random_subset(digits: ImageData, digits_mlp: nn.Module) -> None:
     measured = of_digits(digits, digits_mlp, Linf(0.06), count=100)
     search = FastMinimumNorm(steps=10)
@@ -245,47 +166,6 @@ def test_some_examples_are_a_fixed_random_subset(digits: ImageData, digits_mlp: 
     np.testing.assert_allclose(one[there], other[there], rtol=1e-4)
     assert {share.of for share in points(few, "A").values()} == {30}
     assert {share.of for share in points(few, "R_adv_plus").values()} == {int(measured.flags.correct[there].sum())}
-
-
-@dataclass
-class Memory:
-    """Keeps what it is given."""
-
-    parts: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
-
-    def get(self, name: str) -> Mapping[str, np.ndarray] | None:
-        return self.parts.get(name)
-
-    def put(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
-        self.parts[name] = {key: array.copy() for key, array in arrays.items()}
-
-
-def test_what_was_stopped_goes_on_where_it_was_and_says_how_far_it_is(
-    digits: ImageData, digits_mlp: nn.Module
-) -> None:
-    """Whatever the batches are: of the first twenty examples in one, of the others in two."""
-    search, model = FastMinimumNorm(steps=4), InDouble(digits_mlp)
-    whole = of_digits(digits, model, Linf(0.06), count=50, batch=20)
-    told: list[tuple[int, int]] = []
-    expected = Radius(search).measure(replace(whole, progress=lambda *done: told.append(done)))
-    digits_mlp.float()
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert told[-1][0] == told[-1][1] == 50 * (4 + 6 * 20)
-
-    def stop(done: int, total: int) -> None:
-        if done > total * 0.7:
-            raise KeyboardInterrupt
-
-    memory, model = Memory(), InDouble(digits_mlp)
-    with pytest.raises(KeyboardInterrupt):
-        Radius(search).measure(replace(whole, model=model, kept=memory, progress=stop))
-    assert np.isfinite(memory.parts["radii"]["radius"]).sum() == 20
-    again: list[tuple[int, int]] = []
-    resumed = replace(whole, model=model, kept=memory, progress=lambda *done: again.append(done))
-    found = Radius(search).measure(replace(resumed, evaluation=replace(PGD, batch=15)))
-    digits_mlp.float()
-    assert again[0][0] > 15 * (4 + 6 * 20)
-    np.testing.assert_allclose(found.columns["radius"].values, expected.columns["radius"].values, rtol=1e-6)
 
 
 def test_the_grid_has_zero_the_largest_and_the_runs_own() -> None:
