@@ -58,5 +58,4 @@ def test_a_page_and_the_console_show_both_ends_lower_first(tmp_path: Path, says_
     for text in (page(tmp_path / "outputs", tmp_path / "report"), shown(run)):
         assert ("[10.00, 40.00]" in text) is says_so
         assert ("[84.00, 96.67]" in text) is says_so
-        assert text.count("certified") > 3
     assert ("found and certified" in page(tmp_path / "outputs", tmp_path / "report")) is says_so
