@@ -118,6 +118,13 @@ def test_progress_is_told_and_the_model_left_as_found(measured: Subject) -> None
     assert all(parameter.requires_grad for parameter in measured.model.parameters())
 
 
+def test_where_nothing_is_certified_nothing_larger_is_tried(measured: Subject) -> None:
+    found = Relaxation("interval", (0.5, 0.9)).measure(replace(measured, threat_model=Linf(0.4)))
+    assert found.shares["A_certified"].share == Share(0, 300)
+    assert found.shares["R_hyp_minus_certified"].share.value == 1
+    assert not found.columns["certified_epsilon"].values.any()
+
+
 def test_networks_without_bounds_are_refused_before_anything_starts() -> None:
     cell("measurement=[relaxation]").experiment.check()
     for arch, layer in (("resnet18", "BasicBlock"), ("linf_dist_net", "LinfDistLayer")):
