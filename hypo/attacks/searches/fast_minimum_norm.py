@@ -31,9 +31,9 @@ class FastMinimumNorm:
     it were linear; from then on it shrinks where the goal is reached, and grows where it is not. So points outside
     the ball are visited, which do not count. It climbs the margin, whatever the goal's own objective.
 
-    Two things are not as published. A step is the steepest in the norm of the ball, and as long as the radius says;
-    there it has a Euclidean length of its own. And before the goal is reached the radius goes a little beyond the
-    linear guess: under ℓ2 a boundary that is approached from within was seldom crossed.
+    Two things are not as published. A step is the steepest in the norm of the ball, and its length in units of the
+    radius; there it is a Euclidean one of its own. And before the goal is reached the radius goes a little beyond
+    the linear guess: under ℓ2 a boundary that is approached from within was seldom crossed.
 
     Its state has "nearest", the nearest point that reached the goal, and "distance", (batch,), how far that is,
     infinite where none did. It ends there or, where that is outside the ball, on the way there.

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from hypo.attacks.goals.goal import Goal
-from hypo.attacks.searches.search import State, Visit, each
+from hypo.attacks.searches.hashing import another
+from hypo.attacks.searches.search import State, Visit, best_seen, nothing_seen
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.settings import checks
 
@@ -33,10 +34,9 @@ class RandomPoints:
         checks.integer("steps", self.steps, at_least=1)
 
     def begin(self, images: Tensor, goal: Goal, threat_model: ThreatModel, noise: Tensor) -> State:
-        """At the first point; that nothing was seen yet is a margin of −∞."""
+        """At the first point."""
         points = _points(images, threat_model, noise)
-        nothing = torch.full_like(points.flatten(1)[:, 0], -torch.inf)
-        return {"points": points, "noise": noise, "best": points, "margin": nothing}
+        return {"points": points, "noise": noise, **nothing_seen(points)}
 
     def step(
         self, model: nn.Module, state: State, images: Tensor, goal: Goal, threat_model: ThreatModel, number: int
@@ -44,12 +44,9 @@ class RandomPoints:
         """On to the next point, and from the last to the best; see `Search`."""
         with torch.no_grad():
             logits = model(state["points"])
-        margin = goal.margin(logits)
-        better = margin > state["margin"]
-        best = torch.where(each(better, images), state["points"], state["best"])
+        seen = best_seen(state, goal.margin(logits))
         ended = number + 1 == self.steps
-        points = best if ended else _points(images, threat_model, _another(state["noise"], number))
-        seen = {"best": best, "margin": torch.where(better, margin, state["margin"])}
+        points = seen["best"] if ended else _points(images, threat_model, another(state["noise"], number))
         return Visit({"points": points, "noise": state["noise"], **seen}, logits)
 
     def leaving_clean(self) -> RandomPoints:
@@ -60,18 +57,3 @@ class RandomPoints:
 def _points(images: Tensor, threat_model: ThreatModel, noise: Tensor) -> Tensor:
     """A random point of the ball around each of `images`, from standard normal `noise`."""
     return threat_model.project(images + threat_model.uniform(noise), images)
-
-
-def _another(noise: Tensor, number: int) -> Tensor:
-    """Standard normal numbers in the place of those in `noise`, other ones for each `number`.
-
-    The bits of each are counted on and hashed, by lowbias32 (Wellons 2018). So an example's numbers are its own,
-    in whatever batch, and are not drawn one example after the other.
-    """
-    mask = 2**32 - 1
-    hashed = (noise.float().view(torch.int32).long() + (number + 1) * 0x9E3779B9) & mask
-    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
-        hashed = ((hashed ^ (hashed >> shift)) * factor) & mask
-    hashed = hashed ^ (hashed >> 16)
-    # 24 bits, all that float32 can tell apart, to the middles of as many parts of (−1, 1), so never to its ends.
-    return 2**0.5 * torch.erfinv(((hashed >> 8) - 2**23 + 0.5) / 2**23)

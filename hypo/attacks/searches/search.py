@@ -155,6 +155,18 @@ def in_ball(state: State, images: Tensor, threat_model: ThreatModel) -> State:
     return {**state, "points": threat_model.project(state["points"], images)}
 
 
+def nothing_seen(points: Tensor) -> State:
+    """What `best_seen` begins with, at `points`: a margin of −∞."""
+    return {"best": points, "margin": torch.full_like(points.flatten(1)[:, 0], -torch.inf)}
+
+
+def best_seen(state: State, margin: Tensor) -> State:
+    """ "best", the point of largest "margin" so far, after one of `margin` (batch,) was seen at "points"."""
+    better = margin > state["margin"]
+    best = torch.where(each(better, state["points"]), state["points"], state["best"])
+    return {"best": best, "margin": torch.where(better, margin, state["margin"])}
+
+
 def each(flag: Tensor, images: Tensor) -> Tensor:
     """A (batch,) flag in the shape (batch, 1, 1, 1), to choose between images."""
     return flag.view(-1, *[1] * (images.dim() - 1))

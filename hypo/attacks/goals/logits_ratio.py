@@ -1,0 +1,64 @@
+"""The ratio of differences of logits as the objective: what shift and scale of the logits cannot change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hypo.attacks.goals.goal import Goal, lead
+
+
+@dataclass(frozen=True)
+class LogitsRatio:
+    """`goal`, with a DLR to climb (Croce and Hein 2020, Equation 6, the targeted one).
+
+    Where the class at stake is to be left, that of a rival against it; where it is wanted, its own against the
+    largest of the others.
+
+    Attributes:
+        rivals: (batch,) int64, another class than that at stake; not looked at where that is wanted.
+    """
+
+    goal: Goal
+    rivals: Tensor
+
+    @property
+    def starts_gaussian(self) -> bool | Tensor:
+        """That of the goal."""
+        return self.goal.starts_gaussian
+
+    @property
+    def classes(self) -> Tensor:
+        """Those of the goal."""
+        return self.goal.classes
+
+    @property
+    def wanted(self) -> bool | Tensor:
+        """As for the goal."""
+        return self.goal.wanted
+
+    def objective(self, logits: Tensor) -> Tensor:
+        """(batch,) the difference of the two logits, over how far apart the largest are."""
+        at_stake, rival = (
+            logits.gather(1, which.unsqueeze(1)).squeeze(1) for which in (self.classes, self.rivals)
+        )
+        wanted = torch.as_tensor(self.wanted, device=logits.device)
+        return torch.where(wanted, lead(logits, self.classes), rival - at_stake) / _spread(logits)
+
+    def margin(self, logits: Tensor) -> Tensor:
+        """(batch,) positive where the goal is reached."""
+        return self.goal.margin(logits)
+
+
+def _spread(logits: Tensor) -> Tensor:
+    """(batch,) from the largest logit down to the mean of the third and the fourth, > 0.
+
+    Of three, to the mean of the second and the third, because the difference of the first and the third is
+    itself one that is climbed; of two there is only that, and the spread is 1.
+    """
+    if logits.shape[1] < 3:
+        return torch.ones_like(logits[:, 0])
+    largest = logits.topk(min(4, logits.shape[1]), dim=1).values
+    return (largest[:, 0] - largest[:, -2:].mean(1)).clamp_min(1e-12)
