@@ -96,7 +96,7 @@ def contents(run_directory: Path) -> Contents:
     classes, findings = take_classes(page.findings)
     searches = in_turn(row, numbers)
     return Contents(
-        title=facts.title(row),
+        title=facts.title(row, page),
         about=facts.about(row, page, numbers["D"], [each.name for each in searches]),
         run=row,
         page=page,
