@@ -15,7 +15,8 @@ from hypo.command_line.config_folder import FOLDER
 from hypo.jobs.job import Job
 from hypo.jobs.loaded import form
 
-MEASUREMENTS = ("probing", "masking", "pictures")
+MEASUREMENTS = ("probing", "classes", "masking", "pictures", "radius")
+"""What an audit finds out beside the risks, in turn."""
 
 
 def job(words: Sequence[str]) -> Job:
