@@ -15,7 +15,7 @@ from hypo.runs.status import to_json
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An outputs folder of this version, but for the passes, which no migration can know; no test may change it."""
+    """An outputs folder of this version, but for the passes, which no migration knows; no test may change it."""
     outputs = tmp_path_factory.mktemp("made") / "outputs"
     jobs = [finished(outputs, *typed) for typed in RUNS]
     for path in outputs.glob("runs/*/result.json"):
