@@ -137,6 +137,12 @@ def evaluate(
                 progress(sum(len(each.labels) for each in verdicts), len(examples))
         attacks = [(search, search.leaving_clean()) for search in evaluation.searches.values()]
         whole = Whole(progress, sum(sum(_work(pair, each)) for pair in attacks for each in verdicts))
+
+        def tell() -> None:
+            decided(sum(int((~one.undecided).sum()) for one in verdicts), len(examples))
+
+        if any(each.passes for each in verdicts):
+            tell()
         for chunk, each in zip(chunks, verdicts, strict=True):
             pool = PooledSearch(
                 model,
@@ -157,7 +163,7 @@ def evaluate(
                 before = passes.images
                 _attack(pool, evaluation, place, pair, each, whole)
                 each.passes.append(passes.images - before)
-                decided(sum(int((~one.undecided).sum()) for one in verdicts), len(examples))
+                tell()
                 if chunk is not chunks[-1] or place < last:  # the very last is not kept but returned
                     kept.put(chunk.name, each.arrays())
     return joined(verdicts).flags(examples, tuple(evaluation.searches))
