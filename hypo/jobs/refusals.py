@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from hypo.architectures import probing
 from hypo.architectures.normalised import is_loaded
 from hypo.attacks.model_state import attacked
 from hypo.datasets.images import ImageData, Known
@@ -15,9 +16,6 @@ from hypo.settings.device import named, resolve
 from hypo.settings.errors import InputError
 from hypo.settings.identity import trains
 from hypo.training import holding_out
-
-PROBED = 64
-"""Test images that a model is shown which hypo did not make."""
 
 
 def check(experiment: Any, here: bool) -> list[str]:
@@ -58,7 +56,7 @@ def check(experiment: Any, here: bool) -> list[str]:
 
 def _probed(arch: Any, model: nn.Module, data: ImageData) -> list[str]:
     """What is wrong with a model, on the CPU, by what it makes of some test images."""
-    test, _ = data.test.limited(PROBED)
+    test, _ = data.test.limited(probing.shown(data.shape))
     with attacked(model):
         lines: list[str] = arch.probe(model, test.images[:].float() / data.maximum, test.labels, len(data.classes))
     return lines
