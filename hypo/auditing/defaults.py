@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-EVALUATION = "pgd20"
+EVALUATION = "strongest"
 """How flags are decided."""
 
 MEASUREMENTS = ("probing", "classes", "masking", "pictures", "radius")
