@@ -32,6 +32,10 @@ GAINING = 0.75
 """The share of the steps since the last checkpoint that have to gain for the length to stay."""
 
 
+RANKED = 9
+"""Of how many rivals, those with the largest clean logits, the nearest are found; each costs a pass."""
+
+
 @dataclass(frozen=True)
 class AutoPGD:
     """APGD (Croce and Hein 2020, Algorithm 1): at checkpoints the step is halved where it gained too little.
@@ -42,9 +46,10 @@ class AutoPGD:
     Attributes:
         steps, restarts: see `Search`.
         objective: what is climbed, "goal" the goal's own, "margin" its margin, "targeted_dlr" a `LogitsRatio`.
-        targets: of "targeted_dlr", how many rivals of a class that is to be left, >= 1: those with the largest
-            clean logits, one after the other, each for its share of the steps and from another random point. A
-            class that is wanted is the one target there is.
+        targets: of "targeted_dlr", how many rivals of a class that is to be left, >= 1: those that would be the
+            nearest if the logits were linear (published: those with the largest logits), one after the other, each
+            for its share of the steps and from another random point. A class that is wanted is the one target
+            there is.
     """
 
     steps: int = 100
@@ -68,7 +73,7 @@ class AutoPGD:
     ) -> Visit:
         """One step of the ascent, and from the last to the best point; see `Search.step`."""
         if self.objective == "targeted_dlr" and number == 0:
-            state = {**state, "rivals": self._rivals(model, images, goal)}
+            state = {**state, "rivals": self._rivals(model, images, goal, threat_model)}
         place = _place(number, self.steps, state["rivals"].shape[1] if "rivals" in state else 1)
         climbed = self._climbed(goal, state, place.ascent)
         logits, value, gradient = climb(model, state["points"], climbed.objective)
@@ -91,12 +96,26 @@ class AutoPGD:
         """Itself: it never begins at the clean image."""
         return self
 
-    def _rivals(self, model: nn.Module, images: Tensor, goal: Goal) -> Tensor:
-        """(batch, ascents) int64, the classes besides that at stake with the largest clean logits."""
+    def _rivals(self, model: nn.Module, images: Tensor, goal: Goal, threat_model: ThreatModel) -> Tensor:
+        """(batch, ascents) int64, the classes besides that at stake which seem to be the nearest."""
         with torch.no_grad():
             logits = model(images)
         others = logits.scatter(1, goal.classes.unsqueeze(1), -torch.inf)
-        return others.topk(min(self.targets, logits.shape[1] - 1, self.steps), dim=1).indices
+        count = min(self.targets, logits.shape[1] - 1, self.steps)
+        likely = others.topk(min(max(count, RANKED), logits.shape[1] - 1), dim=1).indices
+        if likely.shape[1] == count:
+            return likely
+        at_stake, distances = goal.classes.unsqueeze(1), []
+        for rival in likely.split(1, dim=1):
+
+            def behind(logits: Tensor, rival: Tensor = rival) -> Tensor:
+                return (logits.gather(1, rival) - logits.gather(1, at_stake)).squeeze(1)
+
+            _, value, gradient = climb(model, images, behind)
+            slope = (gradient * threat_model.direction(gradient)).flatten(1).sum(1)
+            distances.append(-value / slope.clamp_min(1e-12))
+        nearest = torch.stack(distances, dim=1).topk(count, dim=1, largest=False).indices
+        return likely.gather(1, nearest)
 
     def _climbed(self, goal: Goal, state: State, ascent: int) -> Goal:
         if self.objective == "targeted_dlr":
