@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ def outputs(notebook: Any) -> list[Any]:
 def test_what_is_stored_is_small_and_tells_of_no_machine() -> None:
     text = NOTEBOOK.read_text()
     assert len(text) < 100_000
-    assert outputs(json.loads(text))
     for trace in ("/home", "/root", "/tmp", "/Users", "Traceback"):
         assert trace not in text
 
