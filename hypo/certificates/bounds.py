@@ -29,7 +29,7 @@ from torch import Tensor
 
 from hypo.certificates import rounding
 from hypo.certificates.ball import Ball, Box
-from hypo.certificates.maximum import Relaxation
+from hypo.certificates.maximum import PieceRelaxation
 from hypo.certificates.network import Stage
 from hypo.certificates.window import Window
 
@@ -55,7 +55,7 @@ class Bounded:
     stages: Sequence[Stage]
     method: Method
     inputs: list[Ball | Box]
-    relaxations: list[Relaxation | None]
+    relaxations: list[PieceRelaxation | None]
     slacks: list[Tensor]
 
     @classmethod
@@ -131,7 +131,7 @@ class Bounded:
             relaxation = self.relaxations[number]
             if not far or stage.maximum is None or relaxation is None:
                 break
-            only = Relaxation(relaxation.lower[part], relaxation.upper[part], relaxation.constant[part])
+            only = PieceRelaxation(relaxation.lower[part], relaxation.upper[part], relaxation.constant[part])
             of, beside, window = stage.maximum.back(of, window, only, stage.shapes[0])
             constant = constant + beside
         assert best is not None

@@ -15,7 +15,7 @@ from hypo.certificates.window import Pair, Window
 
 
 @dataclass(frozen=True)
-class Relaxation:
+class PieceRelaxation:
     """Σ_k lower_k·x_k <= y <= Σ_k upper_k·x_k + constant, for every y that is a maximum of some x_k.
 
     Attributes:
@@ -55,7 +55,7 @@ class Maximum:
         low, high = (end.clamp_min(0) for end in ends) if self.rectified else ends
         return low, high
 
-    def relaxation(self, lower: Tensor, upper: Tensor) -> Relaxation:
+    def relaxation(self, lower: Tensor, upper: Tensor) -> PieceRelaxation:
         """Linear bounds that hold wherever what goes in lies between `lower` and `upper`.
 
         From above, the value whose upper bound is largest may be the maximum, and all others stay below the second
@@ -81,14 +81,14 @@ class Maximum:
         least, where = low.max(2, keepdim=True)
         below = (high.gather(2, where) > -least).to(low.dtype) if self.rectified else torch.ones_like(least)
         flat = (batch, channels * places, *low.shape[3:])
-        return Relaxation(
+        return PieceRelaxation(
             torch.zeros_like(low).scatter(2, where, below).view(flat),
             torch.zeros_like(low).scatter(2, at, slope).view(flat),
             constant.squeeze(2),
         )
 
     def back(
-        self, of: Tensor, window: Window, relaxation: Relaxation, before: Shape
+        self, of: Tensor, window: Window, relaxation: PieceRelaxation, before: Shape
     ) -> tuple[Tensor, Tensor, Window]:
         """Coefficients of a lower bound in y as those of one in what goes in; see `Affine.back`."""
         positive, negative = of.clamp_min(0), of.clamp_max(0)
