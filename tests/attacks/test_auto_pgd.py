@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import copy
+from itertools import pairwise
+
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from linear_problems import GOALS, distances, problem
 from small_attacks import random_generator
+from small_models import InDouble
+from torch import Tensor, nn
 
-from hypo.attacks.searches.auto_pgd import AutoPGD
+from hypo.attacks.goals.adversarial import Adversarial
+from hypo.attacks.goals.goal import PerExample
+from hypo.attacks.goals.hypocritical import Hypocritical
+from hypo.attacks.searches.auto_pgd import AutoPGD, since_checkpoint
 from hypo.attacks.searches.search import best
 from hypo.attacks.threat_models.l2 import L2
 from hypo.attacks.threat_models.linf import Linf
+from hypo.datasets.images import ImageData
 from hypo.settings.errors import InputError
 
 kinds, seeds, goal_names = st.sampled_from([Linf, L2]), st.integers(0, 10_000), st.sampled_from(GOALS)
@@ -52,6 +62,53 @@ def test_a_class_that_is_wanted_comes_ahead_of_all_others_where_it_can(
 ) -> None:
     """Behind several boundaries at once, into whose corner signs never quite lead."""
     compared(AutoPGD(150, objective="targeted_dlr"), seed, L2, epsilon, classes, name)
+
+
+def test_the_checkpoints_are_the_published_ones() -> None:
+    """Of 100 steps: 0.22, then after parts that shrink by 0.03 until they are 0.06."""
+    at = [22, 41, 57, 70, 80, 87, 93, 99]
+    assert list(since_checkpoint(100)) == at
+    assert list(since_checkpoint(100).values()) == [22, 19, 16, 13, 10, 7, 6, 6]
+    assert list(since_checkpoint(11)) == [3, 5, 7, 8, 9, 10, 11]
+
+
+class Bump(nn.Module):
+    """Of one pixel, class 1 is the further ahead the nearer it is to 0.5, and at most by −1: never."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        far = (images.flatten(1) - 0.5).abs().sum(1)
+        return torch.stack([1 + far, torch.zeros_like(far)], dim=1)
+
+
+def test_steps_are_halved_where_they_go_back_and_forth() -> None:
+    """A step of 2ε crosses the ball, from one side of its top to the other, until it is short enough."""
+    image, ball = torch.full((1, 1, 1, 1), 0.52), Linf(0.1)
+    search, goal = AutoPGD(100, objective="margin"), Hypocritical(torch.ones(1).long())
+    state = search.begin(image, goal, ball, torch.ones(1, 1, 1, 1))
+    lengths = []
+    for number in range(100):
+        state = search.step(Bump(), state, image, goal, ball, number).state
+        lengths.append(float(state["length"]))
+    assert lengths[:22] == pytest.approx([0.2] * 22)
+    assert lengths[22:41] == pytest.approx([0.1] * 19)
+    assert all(later in (before, pytest.approx(before / 2)) for before, later in pairwise(lengths))
+    assert abs(float(state["points"]) - 0.5) < 0.003
+
+
+def test_a_mixture_of_goals_shares_the_steps_among_targets_only_where_a_class_is_left(
+    digits: ImageData, digits_mlp: nn.Module
+) -> None:
+    """So each example's search is that of its own goal alone."""
+    model = InDouble(copy.deepcopy(digits_mlp)).eval()
+    images, labels = digits.test.images[:12].float() / digits.maximum, digits.test.labels[:12]
+    condition, search = torch.arange(12) % 2 == 0, AutoPGD(20, objective="targeted_dlr", targets=3)
+    adversarial, hypocritical = Adversarial(labels), Hypocritical((labels + 1) % 10)
+    mixed, *pure = (
+        best(search, model, images, goal, L2(0.5), random_generator())
+        for goal in (PerExample(condition, adversarial, hypocritical), adversarial, hypocritical)
+    )
+    expected = torch.where(condition.view(-1, 1, 1, 1), *pure)
+    torch.testing.assert_close(mixed, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(

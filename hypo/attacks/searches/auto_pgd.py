@@ -143,7 +143,7 @@ def _after(
     state: State, value: Tensor, gradient: Tensor, images: Tensor, threat_model: ThreatModel, place: _Place
 ) -> State:
     """The ascent after a step that found a `value` and a `gradient` at "points"."""
-    begins, since = place.taken == 0, _since_checkpoint(place.length).get(place.taken)
+    begins, since = place.taken == 0, since_checkpoint(place.length).get(place.taken)
     state = _begun(state, value, gradient, threat_model) if begins else _compared(state, value, gradient)
     state = state if since is None else _checked(state, since)
     state = _moved(state, images, threat_model, 1.0 if begins else MOMENTUM)
@@ -162,12 +162,13 @@ def _either(condition: Tensor, chosen: State, otherwise: State) -> State:
 
 
 @lru_cache(maxsize=64)
-def _since_checkpoint(steps: int) -> Mapping[int, int]:
+def since_checkpoint(steps: int) -> Mapping[int, int]:
     """The checkpoints of an ascent, each with how many steps lie between it and the one before."""
-    parts = [0.0, 0.22]
-    while parts[-1] < 1:
-        parts.append(parts[-1] + max(parts[-1] - parts[-2] - 0.03, 0.06))
-    at = sorted({math.ceil(part * steps) for part in parts})
+    percents, following = [0, 22], 41
+    while following < 100:
+        percents.append(following)
+        following += max(percents[-1] - percents[-2] - 3, 6)
+    at = sorted({math.ceil(percent * steps / 100) for percent in percents})
     return {this: this - before for before, this in pairwise(at)}
 
 

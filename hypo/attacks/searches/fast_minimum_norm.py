@@ -78,7 +78,7 @@ class FastMinimumNorm:
         length, change = (annealed(ends, number / self.steps) for ends in (LENGTHS, SHRINKING))
         # By Hölder's inequality no linear margin of this gradient is 0 at a smaller distance.
         slope = (gradient * threat_model.direction(gradient)).flatten(1).sum(1)
-        linear = distance - margin / slope.clamp_min(1e-12)
+        linear = torch.where(slope > 0, distance - margin / slope.clamp_min(1e-12), threat_model.epsilon)
         beyond = torch.where(least.isfinite(), radius, torch.maximum(radius, linear))
         radius = torch.where(reached, torch.minimum(radius * (1 - change), least), beyond * (1 + change))
         radius = torch.minimum(radius, furthest(images, threat_model))
