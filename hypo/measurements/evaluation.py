@@ -48,7 +48,8 @@ class Evaluation:
             starts from the clean image, where there is nothing to climb.
         success: "any_iterate" counts every point that was visited inside the ball, "last_iterate" only where
             each restart ended, as the code of Tao et al. 2022 scores.
-        objective: what is climbed, "cross_entropy" as in PGD or "margin" as in C&W.
+        objective: what is climbed by searches that climb nothing of their own, "cross_entropy" as in PGD or
+            "margin" as in C&W.
         surrogate: whether a network that offers attacks a smoother gradient than its own is attacked along that
             (ℓ∞-dist nets do, see `LinfDistNet.surrogate_p`), or along its own, by plain PGD.
         test_limit: how many test examples, a fixed random subset; None takes all.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
-from types import ModuleType
 
 import pytest
 import torch
+from small_attacks import imported
 from small_models import InDouble, goals
 from torch import Tensor, nn
 
@@ -27,15 +27,6 @@ PIXEL_TOLERANCE = 1e-6
 
 RANDOM_START_TOLERANCE = 2
 """Examples in favour of the oracle that different random starting points may make."""
-
-
-def imported(name: str) -> ModuleType:
-    """An oracle with its deprecated habits; its tests are skipped where it is not installed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return pytest.importorskip(
-            name, reason=f"{name} is an oracle only: pip install --no-deps {name}", exc_type=ImportError
-        )
 
 
 @pytest.fixture(params=["mlp", "cnn"])
