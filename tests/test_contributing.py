@@ -193,12 +193,18 @@ def test_they_are_in_the_tables_the_pages_and_the_dashboards(done: Path) -> None
     rows = pandas.read_csv(done / "runs.csv")
     pages = "".join(path.read_text() for path in (done / "report").rglob("*.html"))
     dashboards = (done / "dashboards.json").read_text()
-    assert {"R_least_likely", "R_confident"} <= set(rows)
-    for name in ("R_ll", "R_confident", "logit_pairing"):
+    assert {"R_least_likely", "R_confident", "ECE"} <= set(rows)
+    for name in ("R_ll", "R_confident", "ECE", "logit_pairing"):
         assert f"| {name} |" in printed
         assert name in pages
     assert "decided, search by search: attack (adv " in printed.replace("\\", "")
-    for name in ("R_least_likely", "R_confident", "reliability/accuracy", "searches.momentum_iterative.adv"):
+    for name in (
+        "R_least_likely",
+        "R_confident",
+        "ECE",
+        "reliability/accuracy",
+        "searches.momentum_iterative.adv",
+    ):
         assert name in dashboards
     for name in ("momentum_iterative", "pair_flip", "two_gaussians"):
         assert name in pages

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from analysis.audit.together import KINDS
+from analysis.audit.together import KINDS, of_pair
 from analysis.report import charts
 
 if TYPE_CHECKING:
@@ -25,7 +25,11 @@ def specifications(words: Collection[int], classes: int) -> dict[str, dict[str, 
 
     `words` has how many there are in each curve that is drawn as `rows`; `classes` is how many classes are shown.
     """
-    own = {pair: _over_radius(kinds) for pair, kinds in KINDS.items()}
+    own = {
+        of_pair(pair, certified): _over_radius(kinds, certified)
+        for pair, kinds in KINDS.items()
+        for certified in (False, True)
+    }
     own |= {rows(count): _bars(count) for count in words} | {"classes": _classes(classes)}
     return charts.of_curves() | {name: chart.to_dict() for name, chart in own.items()}
 
@@ -35,8 +39,11 @@ def rows(words: int) -> str:
     return f"rows-{words}"
 
 
-def _over_radius(kinds: list[str]) -> altair.LayerChart:
-    """Two curves over the radius with the bands of their intervals, and a line at the run's own."""
+def _over_radius(kinds: list[str], certified: bool) -> altair.LayerChart:
+    """Two curves over the radius with the bands of their intervals, and a line at the run's own.
+
+    What is `certified` is dashed.
+    """
     import altair as alt
 
     base = alt.Chart(alt.NamedData("curve")).transform_filter("!isValid(datum.own)")
@@ -52,11 +59,13 @@ def _over_radius(kinds: list[str]) -> altair.LayerChart:
         alt.Tooltip("shown:N", title="percent"),
     ]
     told += [alt.Tooltip("counts:N", title="count"), alt.Tooltip("interval:N", title="95 % interval")]
+    dash = alt.Scale(domain=["found", "certified"], range=[[1, 0], [5, 4]])
+    dashes = [alt.StrokeDash("how:N", scale=dash, legend=legend)] if certified else []
     own = alt.Chart(alt.NamedData("curve")).transform_filter("isValid(datum.own)")
     layers = [
         own.mark_rule(strokeDash=[4, 4], opacity=0.7).encode(alt.X("own:Q", title=_OVER)),
-        base.mark_area(opacity=0.2).encode(x, low, high, color),
-        base.mark_line().encode(x, y, color),
+        base.mark_area(opacity=0.2).encode(x, low, high, color, detail="how:N"),
+        base.mark_line().encode(x, y, color, *dashes, detail="how:N"),
         base.mark_point(filled=True, size=40, opacity=1).encode(x, y, color, shape, tooltip=told),
     ]
     return alt.layer(*layers).properties(width="container", height=260)

@@ -11,7 +11,7 @@ from analysis.audit import facts, verdict
 from analysis.audit.charts import rows
 from analysis.audit.numbers import Number, number
 from analysis.audit.outcomes import Outcome, outcomes
-from analysis.audit.searches import Searched, in_turn
+from analysis.audit.searches import in_turn
 from analysis.audit.together import Together, drawn_together
 from analysis.audit.worst import ByClass, take_classes
 from analysis.reading.collect import collect, load
@@ -20,6 +20,7 @@ from analysis.report.contents import records
 from analysis.report.found import DrawnCurve, Found
 from analysis.report.run_page import RunPage, run_page
 from hypo.measurements.finding import certifying
+from hypo.measurements.searched import SoFar
 from hypo.settings.errors import InputError
 
 _QUALITY = 90  # of the pictures: there are few, and they are looked at closely
@@ -57,7 +58,7 @@ class Contents:
     masking: str
     numbers: Mapping[str, Number]
     outcomes: tuple[Outcome, ...]
-    searches: tuple[Searched, ...]
+    searches: tuple[SoFar, ...]
     classes: ByClass | None
     sections: tuple[Section, ...]
 
@@ -94,15 +95,15 @@ def contents(run_directory: Path) -> Contents:
     numbers = {name: number(name, row, result) for name in METRICS}
     certified = {name: number(bound, row, result) for name, bound in certifying(row["findings"]).items()}
     classes, findings = take_classes(page.findings)
-    searches = in_turn(row, numbers)
+    searches = in_turn(row)
     return Contents(
-        title=facts.title(row),
-        about=facts.about(row, page, numbers["D"], [each.name for each in searches]),
+        title=facts.title(row, page),
+        about=facts.about(row, page, numbers["D"], [each.search for each in searches]),
         run=row,
         page=page,
         warnings=tuple((each.title, each.warning) for each in findings if each.warning),
         headline=verdict.headline(numbers),
-        sentences=tuple(verdict.sentences(numbers, certified, searches, classes)),
+        sentences=tuple(verdict.sentences(numbers, certified, searches, classes, findings)),
         masking=verdict.masking(findings),
         numbers=numbers,
         outcomes=outcomes(numbers),
@@ -132,4 +133,4 @@ def _sections(findings: tuple[Found, ...], epsilon: float) -> Iterator[Section]:
 
 
 def _has_something(finding: Found) -> bool:
-    return bool(finding.shares or finding.curves or finding.columns or finding.pictures)
+    return bool(finding.shares or finding.numbers or finding.curves or finding.columns or finding.pictures)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.audit.numbers import Number, plain
-from analysis.audit.searches import Searched
 from analysis.audit.worst import ByClass
-from analysis.report.found import Found
+from analysis.report.found import UNKNOWN, Found
+from hypo.measurements.searched import SoFar
 
 
 def headline(numbers: Mapping[str, Number]) -> str:
@@ -33,8 +33,9 @@ def headline(numbers: Mapping[str, Number]) -> str:
 def sentences(
     numbers: Mapping[str, Number],
     certified: Mapping[str, Number],
-    searches: Sequence[Searched],
+    searches: Sequence[SoFar],
     classes: ByClass | None,
+    findings: Sequence[Found],
 ) -> Iterator[str]:
     """The rest, each on its own.
 
@@ -55,6 +56,7 @@ def sentences(
         )
     yield from _certified(numbers, certified)
     yield from _alone(searches[0]) if len(searches) == 1 else _against_the_first(searches)
+    yield from _medians(findings)
     if classes and len(classes.rows) > 1:
         name, by = classes.rows[0]
         clean_there, left_there = (plain(by[key]["value"]) for key in ("D", "A"))
@@ -86,30 +88,40 @@ def _certified(numbers: Mapping[str, Number], certified: Mapping[str, Number]) -
             yield f"{begin} {plain(bound)} % of the {of}: that is certified, and {plain(found)} % were found."
 
 
-def _alone(search: Searched) -> Iterator[str]:
+def _medians(findings: Sequence[Found]) -> Iterator[str]:
+    """How little suffices, where the radii were measured in the run's own norm."""
+    known = {number.name: text for finding in findings for number, text in finding.numbers}
+    for name, said in (
+        ("hypocritical_radius", "Half of the mistakes are hidden"),
+        ("adversarial_radius", "Half of the correct predictions are broken"),
+    ):
+        if known.get(name, UNKNOWN) != UNKNOWN:
+            yield f"{said} by perturbations no larger than {known[name]}."
+
+
+def _alone(search: SoFar) -> Iterator[str]:
     yield (
-        f"The risks were found by a single search, {search.name}, and are lower bounds: another search may find "
+        f"The risks were found by a single search, {search.search}, and are lower bounds: another search may find "
         "more (evaluation=strongest makes several)."
     )
 
 
-def _against_the_first(searches: Sequence[Searched]) -> Iterator[str]:
-    """What the first search alone would have said, and what the others cost, where that is known."""
-    if not searches or not searches[0].reached:
+def _against_the_first(searches: Sequence[SoFar]) -> Iterator[str]:
+    """What the first search alone would have said, and what all cost; nothing where there are none."""
+    if not searches:
         return
     first, last = searches[0], searches[-1]
     said = []
     for symbol, name in (("R_adv⁺", "R_adv_plus"), ("R_hyp⁻", "R_hyp_minus")):
-        values = [each.reached.get(name) for each in (first, last)]
+        values = [each.shares[name] for each in (first, last)]
         alone, together = (None if value is None else plain(value) for value in values)
         if alone != together:
             said.append(f"{symbol} {alone} % instead of {together} %")
-    times = [each.times for each in searches]
-    whole = sum(each for each in times if each is not None)
-    cost = f", in {whole:.1f} times the passes of the first" if whole and None not in times else ""
+    times = last.relative_passes
+    cost = "" if times is None else f", in {times:.1f} times the passes of the first"
     yield (
-        f"The risks are what {len(searches)} searches found together{cost}. The first alone, {first.name}, would "
-        f"have said {' and '.join(said) or 'the same, to a tenth of a point'}."
+        f"The risks are what {len(searches)} searches found together{cost}. The first alone, {first.search}, "
+        f"would have said {' and '.join(said) or 'the same, to a tenth of a point'}."
     )
     yield "What is found is a lower bound of the risks: a search that nobody made may find more."
 

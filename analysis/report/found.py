@@ -15,6 +15,9 @@ from hypo.measurements.finding import certifying
 from hypo.measurements.pictures import Sheet, read_sheet
 from hypo.measurements.searched import SHARES, SoFar, so_far
 
+UNKNOWN = "unknown"
+"""What stands for a number that could not be found."""
+
 _PLAIN = re.compile(r"\w[\w.-]*")
 
 
@@ -154,7 +157,7 @@ def counted(name: str, result: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def _number(value: float | None, unit: str) -> str:
-    return "unknown" if value is None else f"{value:.4g} {unit}".rstrip()
+    return UNKNOWN if value is None else f"{value:.4g} {unit}".rstrip()
 
 
 def _percent(value: float | None) -> str:

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from hypo.settings.errors import InputError
 
+ROUNDING = 1e-3
+"""By how much float32 may change logits, of the largest: sums in another order, and TF32, change them by less."""
+
 
 class Adapted(nn.Module):
     """`network` on images in [0, 1], which are resized and normalised for it; what it returns become logits.
@@ -34,6 +37,7 @@ class Adapted(nn.Module):
         self.network = network
         self.resize = resize
         self.probabilities = probabilities
+        self.by_channel = True
         for name, values in (("mean", mean), ("std", std)):
             self.register_buffer(name, None if values is None else torch.tensor(values).view(1, -1, 1, 1))
 
@@ -53,18 +57,32 @@ class Adapted(nn.Module):
             images = F.interpolate(images, size=(self.resize, self.resize), mode="bilinear")
         if mean is not None and std is not None:
             images = (images - mean) / std
-        outputs = one_tensor(self.network(_by_channel(images)))
+        outputs = one_tensor(self.network(_by_channel(images) if self.by_channel else images))
         # No probability is less: where float32 rounds to 0, the logarithm stays finite.
         return outputs.clamp_min(torch.finfo(outputs.dtype).tiny).log() if self.probabilities else outputs
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Adapted:
-        """Move or convert the network, but leave its weights laid out as they were in memory.
+    def choose_layout(self, shape: tuple[int, int, int]) -> None:
+        """Take images of `shape` as they are stored, channels-last, if the network gives the same for them.
 
-        From weights that are channels-last a convolution makes what is channels-last too, and to `view` that, as
-        many networks do, is an error.
+        Convolutions are faster then by half. But from weights and images that are channels-last they make what is
+        channels-last too, and to `view` that, as many networks do, is an error.
         """
+        images = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
+        try:
+            with torch.no_grad():
+                expected = self(images)
+                self.by_channel = False
+                self.to(memory_format=torch.channels_last)
+                found = self(images.to(memory_format=torch.channels_last))
+            self.by_channel = differ(expected, found)
+        except Exception:  # whatever a network does to what it is not for; it is probed before it is measured
+            self.by_channel = True
+        self._apply(lambda tensor: tensor)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Adapted:
+        """Move or convert the network, with its weights laid out as it takes them; see `choose_layout`."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        with torch.no_grad():
+        if self.by_channel:
             for tensor in (*self.network.parameters(), *self.network.buffers()):
                 tensor.data = _by_channel(tensor.data)
         return self
@@ -75,6 +93,11 @@ def _by_channel(tensor: Tensor) -> Tensor:
     if tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last):
         return tensor.clone(memory_format=torch.contiguous_format)
     return tensor.contiguous()
+
+
+def differ(logits: Tensor, others: Tensor) -> bool:
+    """Whether by more than rounding."""
+    return not bool((logits - others).abs().max() <= ROUNDING * logits.abs().max().clamp_min(ROUNDING))
 
 
 def one_tensor(outputs: Any) -> Tensor:

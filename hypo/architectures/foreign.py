@@ -89,7 +89,11 @@ class Foreign:
         if prepared.mean is not None and len(prepared.mean) not in (channels, 3 if channels == 1 else channels):
             raise InputError(f"arch.mean: takes one number a channel, here {channels}, got {list(prepared.mean)}")
         size = None if (prepared.size,) * 2 == shape[1:] else prepared.size
-        return Adapted(network, prepared.mean, prepared.std, size, self.outputs == "probabilities").float()
+        adapted = (
+            Adapted(network, prepared.mean, prepared.std, size, self.outputs == "probabilities").float().eval()
+        )
+        adapted.choose_layout(shape)
+        return adapted
 
     def load(self, model: nn.Module) -> None:
         """Put the weights into `model`, a `Normalised` with what `build` made, which then normalises no further.

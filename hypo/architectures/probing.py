@@ -7,14 +7,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from hypo.architectures.adapted import Adapted, one_tensor
+from hypo.architectures.adapted import ROUNDING, Adapted, differ, one_tensor
 from hypo.settings.errors import InputError
 
 ALONE = 3
 """How many images are shown alone, and not in a batch."""
-
-_ROUNDING = 1e-3
-"""By how much float32 may change logits, of the largest: sums in another order, and TF32, change them by less."""
 
 
 def probe(model: nn.Module, images: Tensor, labels: Tensor, classes: int) -> list[str]:
@@ -33,9 +30,9 @@ def probe(model: nn.Module, images: Tensor, labels: Tensor, classes: int) -> lis
     if wrong := int((~torch.isfinite(logits).all(1)).sum()):
         kind = "NaN" if bool(torch.isnan(logits).any()) else "infinity"
         raise InputError(f"model: takes one with finite logits, got {kind} for {wrong} of {len(images)} images")
-    sums_to_one = bool(((logits >= 0).all(1) & ((logits.sum(1) - 1).abs() < _ROUNDING)).all())
+    sums_to_one = bool(((logits >= 0).all(1) & ((logits.sum(1) - 1).abs() < ROUNDING)).all())
     told = any(isinstance(part, Adapted) and part.probabilities for part in model.modules())
-    if told and not bool(((logits.exp().sum(1) - 1).abs() < _ROUNDING).all()):
+    if told and not bool(((logits.exp().sum(1) - 1).abs() < ROUNDING).all()):
         raise InputError("arch.outputs: takes logits where outputs do not sum to 1, as here, got probabilities")
     lines = []
     if sums_to_one:
@@ -88,7 +85,7 @@ def _changing(model: nn.Module, images: Tensor, logits: Tensor) -> list[str]:
     """Whether it says something else the second time, or of an image that is alone."""
     with torch.no_grad():
         again = one_tensor(model(images))
-    if differs(logits, again):
+    if differ(logits, again):
         moved = int((logits.argmax(1) != again.argmax(1)).sum())
         return [
             f"the model is not deterministic: a second pass changes logits by up to {_change(logits, again)}, and"
@@ -107,7 +104,7 @@ def _changing(model: nn.Module, images: Tensor, logits: Tensor) -> list[str]:
                 f"model: takes {len(images)} images and not one ({_reason(error)}); export or trace it so that the"
                 " batch may have any size, and in eval mode"
             ) from None
-    if alone and differs(logits[: len(alone)], torch.cat(alone)):
+    if alone and differ(logits[: len(alone)], torch.cat(alone)):
         change = _change(logits[: len(alone)], torch.cat(alone))
         return [
             f"the model changes with the batch: logits of an image alone differ by up to {change} from those"
@@ -144,11 +141,6 @@ def _guessing(logits: Tensor, labels: Tensor, classes: int) -> list[str]:
         f"the model is right about {right} of {count} images, as a guess among {classes} classes would be:"
         " they may be in another order than those of the data set, or images are to be normalised otherwise"
     ]
-
-
-def differs(logits: Tensor, others: Tensor) -> bool:
-    """Whether by more than rounding."""
-    return bool((logits - others).abs().max() > _ROUNDING * logits.abs().max().clamp_min(_ROUNDING))
 
 
 def _change(logits: Tensor, others: Tensor) -> str:

@@ -15,6 +15,7 @@ from hypo.attacks.goals.targeted import Targeted
 from hypo.attacks.model_state import attacked
 from hypo.auditing.chosen import evaluation as evaluation_named
 from hypo.auditing.chosen import threat_model
+from hypo.auditing.defaults import EVALUATION
 from hypo.auditing.given import checked_images, checked_labels, device_of, probed
 from hypo.datasets.images import Split
 from hypo.measurements.around import Around
@@ -34,7 +35,7 @@ def attack(
     norm: str = "linf",
     *,
     goal: Literal["hypocritical", "adversarial", "stability", "targeted"] = "hypocritical",
-    evaluation: str = "pgd20",
+    evaluation: str = EVALUATION,
     seed: int = 0,
 ) -> Tensor:
     """`images`, each moved as far towards a goal as is found: a hidden mistake, a broken prediction.

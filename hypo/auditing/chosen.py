@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from hypo.attacks.threat_models.l2 import L2
 from hypo.attacks.threat_models.linf import Linf
-from hypo.auditing.batches import batch
+from hypo.auditing.defaults import batch
 from hypo.command_line import resolvers
 from hypo.command_line.config_folder import FOLDER
 from hypo.command_line.references import resolved

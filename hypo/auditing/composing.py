@@ -8,14 +8,12 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 
-from hypo.auditing.batches import batch
+from hypo.auditing.defaults import EVALUATION, MEASUREMENTS, batch
 from hypo.command_line import options, plugins, resolvers
 from hypo.command_line.config import job_from_config
 from hypo.command_line.config_folder import FOLDER
 from hypo.jobs.job import Job
 from hypo.jobs.loaded import form
-
-MEASUREMENTS = ("probing", "masking", "pictures")
 
 
 def job(words: Sequence[str]) -> Job:
@@ -27,7 +25,7 @@ def job(words: Sequence[str]) -> Job:
     Plugins.instance()
     resolvers.register()
     plugins.register()
-    chosen = ["evaluation=pgd20", f"measurement=[{','.join(MEASUREMENTS)}]"]
+    chosen = [f"evaluation={EVALUATION}", f"measurement=[{','.join(MEASUREMENTS)}]"]
     if not any(word.startswith("measurement=") for word in words):
         chosen.append("measurement.masking.source=null")  # there is no other run whose examples could be tried
     typed = {word.lstrip("+").partition("=")[0] for word in words}

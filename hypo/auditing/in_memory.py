@@ -14,7 +14,7 @@ from torch import nn
 
 from hypo.auditing.chosen import evaluation as evaluation_named
 from hypo.auditing.chosen import measurement, threat_model
-from hypo.auditing.composing import MEASUREMENTS
+from hypo.auditing.defaults import EVALUATION, MEASUREMENTS
 from hypo.auditing.given import collected, device_of, probed
 from hypo.auditing.held import held
 from hypo.auditing.page import write
@@ -62,7 +62,7 @@ def audit(
     *,
     folder: str | Path = "audit",
     classes: Sequence[str] | None = None,
-    evaluation: str = "pgd20",
+    evaluation: str = EVALUATION,
     seed: int = 0,
 ) -> Audit:
     """All that `python -m hypo.audit` measures, with its page, of a model and images that are in memory.

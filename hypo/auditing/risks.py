@@ -11,6 +11,7 @@ from torch import nn
 
 from hypo.auditing.chosen import evaluation as evaluation_named
 from hypo.auditing.chosen import threat_model
+from hypo.auditing.defaults import EVALUATION
 from hypo.auditing.given import collected, device_of, probed
 from hypo.command_line.console import LABELS
 from hypo.measurements.evaluation import evaluate
@@ -57,7 +58,7 @@ def risks(
     epsilon: float,
     norm: str = "linf",
     *,
-    evaluation: str = "pgd20",
+    evaluation: str = EVALUATION,
     seed: int = 0,
 ) -> Risks:
     """How far a model's predictions can be trusted, by attacking each as an adversary and as a false friend.

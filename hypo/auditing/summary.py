@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from hypo.command_line.console import result_table
+from hypo.command_line.console import number_lines, result_table, searches_table
 
 WORST = 3
 """How many classes are named."""
@@ -16,26 +16,11 @@ WORST = 3
 def summary(result: Mapping[str, Any]) -> Iterator[str | Table]:
     """The table of accuracies and risks, what further searches added, warnings, and the worst classes."""
     yield result_table(result)
-    yield from _further(result)
+    if len(result["searches"]) > 1:
+        yield searches_table(result)
+    yield from number_lines(result)
     yield from _masking(result["findings"])
     yield from _worst(result["findings"])
-
-
-def _further(result: Mapping[str, Any]) -> Iterator[str]:
-    """What the first search finds alone, and all of them together."""
-    first, *others = result["searches"].values()
-    if not others:
-        return
-    right, wrong = (result["counts"][name]["count"] for name in ("D", "R_nat"))
-    found = []
-    flags = (("R_adv_plus", "R_adv⁺", "adv", right), ("R_hyp_minus", "R_hyp⁻", "hyp", wrong))
-    for name, symbol, flag, of in flags:
-        if of:
-            alone, all_of_them = first[flag] / of, result[name]
-            gain = 100 * (all_of_them - alone)
-            found.append(f"{symbol} {100 * alone:.2f} → {100 * all_of_them:.2f} (+{gain:.2f})")
-    if found:
-        yield f"The first search alone → all {1 + len(others)} of them: {', '.join(found)}"
 
 
 def _masking(findings: Mapping[str, Any]) -> Iterator[str]:

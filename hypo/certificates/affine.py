@@ -188,12 +188,19 @@ class Convolution:
         mask = window.mask(self.shape(before)[1:], of)
         of = of if mask is None else of * mask
         constant = of.flatten(4).sum(4) @ self.bias
-        wide = F.conv_transpose2d(
-            of.flatten(0, 2), self.weight, stride=self.stride, dilation=self.dilation, groups=self.groups
-        )
-        window, (rows, columns) = self._before(window).cut(before[1:])
+        all_of_it = self._before(window)
+        wide = self._spread(of.flatten(0, 2), all_of_it.size)
+        window, (rows, columns) = all_of_it.cut(before[1:])
         found = wide.view(*of.shape[:3], *wide.shape[1:])
         return found[..., rows, columns], constant, window
+
+    def _spread(self, of: Tensor, size: Pair) -> Tensor:
+        """(count, after, height, width) coefficients onto planes of `size`."""
+        kernel = self.weight.shape[2:]
+        if self.weight.shape[1] == self.groups == 1:  # in a third of the time on a CPU
+            columns = self.weight.flatten(1).T @ of.flatten(2)
+            return F.fold(columns, size, kernel, dilation=self.dilation, stride=self.stride)
+        return F.conv_transpose2d(of, self.weight, stride=self.stride, dilation=self.dilation, groups=self.groups)
 
     def cost(self, window: Window, before: Shape) -> tuple[int, Window]:
         """See `Affine`."""

@@ -17,6 +17,7 @@ from hypo.jobs.attempt import attempt
 from hypo.jobs.experiment import Observer
 from hypo.jobs.job import Job
 from hypo.measurements.finding import certifying
+from hypo.measurements.searched import so_far
 from hypo.runs.lock import Claim
 from hypo.runs.status import of_earlier_version
 
@@ -33,6 +34,9 @@ LABELS = {
 
 QUIET = 30.0
 """Seconds that an evaluation may take without a line where there are no bars."""
+
+
+SHARES_OF_SEARCHES = {"A": "A", "F": "F", "R_adv_plus": "R_adv⁺", "R_hyp_minus": "R_hyp⁻"}
 
 
 @dataclass
@@ -146,6 +150,8 @@ def run_one(job: Job, claim: Claim | None = None) -> int:
     if trained_in := job.directory.status().get("trained_in"):
         console.print(f"The model was trained in {trained_in}.", highlight=False, soft_wrap=True)
     console.print(result_table(result))
+    if len(result.get("searches", ())) > 1:
+        console.print(searches_table(result))
     for line in number_lines(result):
         console.print(line, highlight=False, soft_wrap=True)
     for name, finding in result["findings"].items():
@@ -183,6 +189,27 @@ def result_table(result: Mapping[str, Any]) -> Table:
             "–" if interval is None else f"[{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]".replace("[", r"\["),
             *([_between(result, name, certified)] if certified else []),
         )
+    return table
+
+
+def searches_table(result: Mapping[str, Any]) -> Table:
+    """What the first search of one result.json finds alone, beside what all of them do, and what that takes."""
+    steps = so_far(result)
+    first, last = steps[0], steps[-1]
+    names = ", ".join(step.search for step in steps)
+    caption, passes = f"percent, and points; in turn {names}", ["–", "–", ""]
+    if first.passes is not None and last.relative_passes is not None:
+        passes = [f"{first.passes:,}", f"{sum(step.passes or 0 for step in steps):,}", ""]
+        caption += f"; {last.relative_passes:.1f} × the passes of the first search"
+    table = Table(caption=caption, caption_justify="left")
+    for heading in ("", *SHARES_OF_SEARCHES.values(), "passes"):
+        table.add_column(heading, justify="right" if heading else "left")
+    alone, found = ([step.shares[name] for name in SHARES_OF_SEARCHES] for step in (first, last))
+    more = [None if one is None or all_ is None else all_ - one for one, all_ in zip(alone, found, strict=True)]
+    all_of_them = f"all {len(steps)} searches"
+    told = [(f"{first.search} alone", alone, ""), (all_of_them, found, ""), ("difference", more, "+")]
+    for (name, shares, sign), count in zip(told, passes, strict=True):
+        table.add_row(name, *("–" if each is None else f"{100 * each:{sign}.2f}" for each in shares), count)
     return table
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import torch
-from torch import nn
 
-from hypo.architectures.normalised import is_loaded
+from hypo.architectures.normalised import Normalised, is_loaded
 from hypo.attacks.model_state import attacked
-from hypo.datasets.images import ImageData, Known
+from hypo.datasets.images import Known
 from hypo.jobs.loaded import form, loaded
 from hypo.settings.device import named, resolve
 from hypo.settings.errors import InputError
@@ -42,25 +42,31 @@ def check(experiment: Any, here: bool) -> list[str]:
             holding_out.check(experiment.recipe, len(data.train))
     if is_loaded(experiment.arch):
         # Wherever it is to run: what is fetched is fetched by the machine that has a network.
-        model = experiment.initial_model(*known, [0.0] * known[0][0], [1.0] * known[0][0])
         if here and hasattr(experiment.arch, "probe"):
-            warnings += _probed(experiment.arch, model, loaded(experiment.dataset))
+            warnings += _probed(experiment.arch, experiment.dataset)
+        else:
+            experiment.initial_model(*known, [0.0] * known[0][0], [1.0] * known[0][0])
     for component, several in experiment.needs.items():
         for needed in several:
             if (other := form(needed.dataset, here)) != known:
                 raise InputError(f"{component}: takes models of {_told(known)}, got one of {_told(other)}")
+    experiment.evaluation.check(experiment.threat_model)
     for part in (experiment.training_data, *experiment.measurements.values()):
         if hasattr(part, "check"):
             part.check(experiment, *known)
     return warnings
 
 
-def _probed(arch: Any, model: nn.Module, data: ImageData) -> list[str]:
-    """What is wrong with a model, on the CPU, by what it makes of some test images."""
+@lru_cache(maxsize=16)
+def _probed(arch: Any, dataset: Any) -> tuple[str, ...]:
+    """What is wrong with a model, on the CPU, by what it makes of some test images; once for a whole sweep."""
+    data = loaded(dataset)
+    channels, classes = data.shape[0], len(data.classes)
+    model = Normalised(arch.build(data.shape, classes), [0.0] * channels, [1.0] * channels)
+    arch.load(model)
     test, _ = data.test.limited(PROBED)
     with attacked(model):
-        lines: list[str] = arch.probe(model, test.images[:].float() / data.maximum, test.labels, len(data.classes))
-    return lines
+        return tuple(arch.probe(model, test.images[:].float() / data.maximum, test.labels, classes))
 
 
 def _told(known: Known) -> str:

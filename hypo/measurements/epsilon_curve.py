@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -60,6 +60,10 @@ class EpsilonCurve:
             object.__setattr__(self, "epsilons", tuple(sorted(set(self.epsilons))))
         if self.epsilon is not None:
             checks.number("epsilon", self.epsilon, above=0)
+
+    def check(self, experiment: Any, shape: tuple[int, int, int], classes: int) -> None:
+        """Refuse, with InputError, searches that are not for the norm."""
+        experiment.evaluation.check(in_norm(experiment.threat_model, self.norm, self.epsilon))
 
     def measure(self, subject: Subject) -> Finding:
         """Four curves over ε, none of which ever turns back."""

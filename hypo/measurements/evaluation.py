@@ -9,9 +9,8 @@ theorems of Tao et al. 2022 hold exactly. Of several searches, each has only wha
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,6 +27,7 @@ from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.search import Search
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import Split
+from hypo.measurements.chunks import Chunk, in_chunks
 from hypo.measurements.kept import NOTHING, Kept
 from hypo.measurements.passes import counted
 from hypo.measurements.pooled_search import PooledSearch, Progress, parts
@@ -37,10 +37,6 @@ from hypo.measurements.whole import Whole
 from hypo.settings import checks
 from hypo.settings.errors import DivergedError, InputError
 from hypo.settings.precision import full_precision
-
-CHUNK = 2**24
-"""How many pixel values are attacked in one go, and lost for one search at most where that is stopped: a hundred
-images of ImageNet. What is at most twice as much, as the test images of CIFAR-10 are, is not worth being cut."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +80,16 @@ class Evaluation:
         """All searches by name, in turn."""
         return {"attack": self.attack, **self.then}
 
+    def check(self, threat_model: ThreatModel) -> None:
+        """Refuse, with InputError, a threat model that one of the searches is not for."""
+        for name, search in self.searches.items():
+            if hasattr(search, "check"):
+                key = "evaluation.attack" if name == "attack" else f"evaluation.then.{name}"
+                try:
+                    search.check(threat_model)
+                except InputError as error:
+                    raise InputError(f"{key}: {error}") from None
+
     @property
     def every_iterate(self) -> bool:
         """Whether every point visited counts."""
@@ -111,7 +117,8 @@ def evaluate(
         model: from (batch, channels, height, width) images in [0, 1] to logits; left as found.
         test: on the model's device; its images are divided by `maximum`.
         seed: of the random starting points, which depend on it and the example alone.
-        progress: told how much is done of all searches on all examples, as if none were decided early.
+        progress: told how much is done of all searches on all examples, as if none were decided early; of many
+            examples, before that, of how many the clean image was looked at.
         decided: told how many examples' own flags are decided, out of how many.
         kept: what an earlier attempt at the same, on the same model, has found; that is not repeated.
 
@@ -123,7 +130,11 @@ def evaluate(
     last = len(evaluation.searches) - 1
     with full_precision(), attacked(model, surrogate=evaluation.surrogate), counted(model) as passes:
         # What a model can be refused by comes before what takes long.
-        verdicts = [_begun(model, chunk, maximum, evaluation.batch, kept, len(chunks) > 1) for chunk in chunks]
+        verdicts = []
+        for chunk in chunks:
+            verdicts.append(_begun(model, chunk, maximum, evaluation.batch, kept, len(chunks) > 1))
+            if len(chunks) > 1:  # what is so much that even this takes a while
+                progress(sum(len(each.labels) for each in verdicts), len(examples))
         attacks = [(search, search.leaving_clean()) for search in evaluation.searches.values()]
         whole = Whole(progress, sum(sum(_work(pair, each)) for pair in attacks for each in verdicts))
         for chunk, each in zip(chunks, verdicts, strict=True):
@@ -152,34 +163,8 @@ def evaluate(
     return joined(verdicts).flags(examples, tuple(evaluation.searches))
 
 
-@dataclass(frozen=True)
-class _Chunk:
-    """What is attacked in one go: `examples` has the indices in the whole test set, under `name` it is kept."""
-
-    name: str
-    split: Split
-    examples: Tensor
-
-
-def in_chunks(test: Split, examples: Tensor, batch: int) -> Iterator[_Chunk]:
-    """`test` in parts of at most `CHUNK` pixel values, of whole batches as far as there is room for one.
-
-    Args:
-        examples: (len(test),) int64, the index of each in the whole test set.
-        batch: how many are attacked at once.
-    """
-    values = math.prod(test.images.shape[1:])
-    if len(test) * values <= 2 * CHUNK:
-        yield _Chunk(f"examples-0-{len(test)}", test, examples)
-        return
-    room = max(1, CHUNK // values)
-    for part in parts(len(test), room // batch * batch or room):
-        chosen = torch.arange(len(test), device=examples.device)[part]
-        yield _Chunk(f"examples-{chosen[0]}-{chosen[-1] + 1}", test.select(chosen), examples[part])
-
-
 def _begun(
-    model: nn.Module, chunk: _Chunk, maximum: int, batch: int, kept: Kept, is_one_of_several: bool
+    model: nn.Module, chunk: Chunk, maximum: int, batch: int, kept: Kept, is_one_of_several: bool
 ) -> Verdicts:
     """What is known of the examples before they are attacked, or what an earlier attempt found out about them."""
     arrays = kept.get(chunk.name)

@@ -118,8 +118,8 @@ class PooledSearch:
         for portion in parts(len(everything), self._portion):
             pool = everything[portion]
 
-            def told(steps: int, before: int = portion.start, count: int = len(pool)) -> None:
-                progress(before * search.steps + steps * count, len(everything) * search.steps)
+            def told(steps: float, before: int = portion.start, count: int = len(pool)) -> None:
+                progress(before * search.steps + round(steps * count), len(everything) * search.steps)
 
             self._attack(pool, noise_of, place, search, goal, undecided, record, told)
 
@@ -138,9 +138,9 @@ class PooledSearch:
         goal: Callable[[Tensor], Goal],
         undecided: Callable[[], Tensor],
         record: Record,
-        progress: Callable[[int], None],
+        progress: Callable[[float], None],
     ) -> None:
-        """One restart of the examples at `pool` (int64)."""
+        """One restart of the examples at `pool` (int64); `progress` is told how many of its steps are done."""
         images = self.test.images[pool]
         noise = example_noise(*noise_of, self.examples[pool], tuple(images.shape[1:]))
         states = [
@@ -165,7 +165,9 @@ class PooledSearch:
                 states[at] = visit.state
                 if self.every_iterate:
                     looked_at(part, visit.logits, visit.inside, at_end=False)
-            progress(number + 1)
+                progress(number + part.stop / len(pool) if part.stop < len(pool) else number + 1)
+            if not len(pool):
+                progress(number + 1)
         with torch.no_grad():
             for at, part in enumerate(parts(len(pool), self.batch)):
                 looked_at(part, self.model(states[at]["points"]), None, at_end=True)

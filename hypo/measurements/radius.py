@@ -11,18 +11,21 @@ import torch
 from torch import Tensor
 
 from hypo.attacks.goals.adversarial import Adversarial
-from hypo.attacks.goals.goal import Goal, PerExample
+from hypo.attacks.goals.goal import PerExample
 from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.attacks.model_state import attacked
 from hypo.attacks.searches.fast_minimum_norm import FastMinimumNorm
 from hypo.attacks.searches.search import Search
+from hypo.attacks.threat_models.euclidean_steps import EuclideanSteps
+from hypo.attacks.threat_models.l2 import L2
 from hypo.attacks.threat_models.norms import in_norm, written
 from hypo.attacks.threat_models.threat_model import ThreatModel
+from hypo.measurements import nearest
 from hypo.measurements.around import Around
 from hypo.measurements.certificate import certified_radii
 from hypo.measurements.finding import Finding
 from hypo.measurements.measurement import Subject
-from hypo.measurements.nearest import CLOSER, nearer_from, nearest_from, radius_on_segment
+from hypo.measurements.nearest import CLOSER, Nearest, Seeker
 from hypo.measurements.pooled_search import parts
 from hypo.measurements.radius_finding import Radii, finding, grid
 from hypo.settings import checks
@@ -50,7 +53,8 @@ class Radius:
     risks are known at every ε.
 
     Attributes:
-        search: the first; what it visits outside the ball counts too.
+        search: the first, made twice under ℓ∞, along the gradient's signs and along itself; what it visits outside
+            the ball counts too.
         examples: how many of the attacked test examples are looked at, >= 1, a fixed random subset; None for all.
         up_to: the largest ε of the curves, > 0, in units of the image range [0, 1]; None for twice `epsilon`.
         norm: of the perturbation, "linf" or "l2"; None for the run's threat model.
@@ -99,20 +103,21 @@ class Radius:
         """(chosen,) float64, infinite where nothing was found; kept batch by batch."""
         kept = subject.kept.get("radii")
         radius = np.full(len(chosen), np.nan) if kept is None else kept["radius"]
-        steps = self.search.steps * self.search.restarts + ROUNDS * CLOSER.steps
+        steps = len(_directions(ball)) * self.search.steps * self.search.restarts + ROUNDS * CLOSER.steps
         for part in parts(len(chosen), subject.evaluation.batch):
             if np.isnan(radius[part]).any():
-                at = torch.from_numpy(chosen[part]).to(subject.device)
-                begun = part.start * steps
+                at, done = torch.from_numpy(chosen[part]).to(subject.device), part.start * steps
 
-                def stepped(step: int, begun: int = begun, count: int = len(at)) -> None:
-                    subject.progress(begun + step * count, len(chosen) * steps)
+                def stepped(count: int = len(at)) -> None:
+                    nonlocal done
+                    done += count
+                    subject.progress(done, len(chosen) * steps)
 
                 radius[part] = self._of_batch(subject, ball, at, stepped).cpu().numpy()
                 subject.kept.put("radii", {"radius": radius})
         return radius
 
-    def _of_batch(self, subject: Subject, ball: ThreatModel, at: Tensor, stepped: Callable[[int], None]) -> Tensor:
+    def _of_batch(self, subject: Subject, ball: ThreatModel, at: Tensor, stepped: Callable[[], None]) -> Tensor:
         """(len(at),) float64 radii of the test examples at `at`, infinite where nothing was found."""
         flags, own, evaluation = subject.flags, subject.threat_model, subject.evaluation
         images, labels = subject.test.images[at].float() / subject.data.maximum, subject.test.labels[at]
@@ -125,29 +130,36 @@ class Radius:
             for number in range(count):
                 yield example_noise(subject.seed, name, number, examples, tuple(images.shape[1:]))
 
-        def goal(which: Tensor) -> Goal:
-            return PerExample(correct[which], Adversarial(labels[which]), Hypocritical(labels[which]))
-
-        whole = subject.model, images, goal(torch.arange(len(at), device=subject.device)), ball
-        restarts = self.search.restarts
-
-        def later(steps: int) -> None:
-            stepped(restarts * self.search.steps + steps)
-
+        goal = PerExample(correct, Adversarial(labels), Hypocritical(labels))
         with full_precision(), attacked(subject.model, surrogate=evaluation.surrogate):
-            points = nearest_from(noises("radius", restarts), self.search, *whole, stepped)
-            points = nearer_from(points, noises("radius/nearer", ROUNDS), *whole, later)
-            radius = radius_on_segment(points, *whole)
+            seeker = Seeker(subject.model, images, goal, stepped)
+            known = Nearest.unknown(images)
+            for each in _directions(ball):
+                known = seeker.nearest(known, self.search, noises("radius", self.search.restarts), each)
+            known = seeker.nearer(seeker.on_segment(known, ball), noises("radius/nearer", ROUNDS), ball)
+            radius = seeker.on_segment(known, ball).distance
             if not _is_own(ball, own):
                 return radius
             missed = (torch.where(correct, adv, hyp) & (radius > own.epsilon)).nonzero().squeeze(1)
             if not len(missed):
                 return radius
-            around = Around(subject.model, evaluation, subject.seed, lambda done, total: None)
-            # The noise is that of the flags, so that the same points are visited.
-            again = around.strongest("verification", images[missed], examples[missed], goal(missed), own)
-            there = radius_on_segment(again, subject.model, images[missed], goal(missed), ball)
-        return radius.index_put((missed,), there.clamp_max(own.epsilon))
+            again = _as_flagged(subject, images[missed], examples[missed], labels[missed], correct[missed])
+        return radius.index_put((missed,), again.clamp_max(own.epsilon))
+
+
+def _as_flagged(subject: Subject, images: Tensor, examples: Tensor, labels: Tensor, correct: Tensor) -> Tensor:
+    """(batch,) float64, how near the segments to the points come that the evaluation's attacks find."""
+    goal = PerExample(correct, Adversarial(labels), Hypocritical(labels))
+    around = Around(subject.model, subject.evaluation, subject.seed, lambda done, total: None)
+    # The noise is that of the flags, so that the same points are visited.
+    points = around.strongest("verification", images, examples, goal, subject.threat_model)
+    found = nearest.at(points, images, subject.threat_model)
+    return Seeker(subject.model, images, goal).on_segment(found, subject.threat_model).distance
+
+
+def _directions(ball: ThreatModel) -> tuple[ThreatModel, ...]:
+    """`ball` for each way to step in it."""
+    return (ball,) if isinstance(ball, L2) else (ball, EuclideanSteps(ball))
 
 
 def _is_own(ball: ThreatModel, own: ThreatModel) -> bool:

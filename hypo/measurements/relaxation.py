@@ -115,6 +115,8 @@ class Relaxation:
             for part in parts(len(wanted), EXAMPLES):
                 left = wanted[part]
                 for number, ball in enumerate(balls):
+                    if not len(left):
+                        break
                     images = test.images[left].float() / subject.data.maximum
                     bounded = Bounded.on(Ball.around(images, ball), network, self.method)
                     found[:, number, left] = _decided(bounded, test.labels[left], predictions[left])

@@ -33,12 +33,12 @@ PGD = ProjectedGradient(steps=20, relative_step=1 / 8)
 MULTIPLES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 """Of the radius, where the curves have points."""
 
-_ABOUT = {
-    "A": "adversarial accuracy of the smoothed model",
-    "F": "false-friend accuracy of the smoothed model",
-    "R_adv_plus": "adversarial risk of the smoothed model on what it has right",
-    "R_hyp_minus": "hypocritical risk of the smoothed model on its mistakes",
-    "R_sta_minus": "stability risk of the smoothed model on its mistakes",
+_SYMBOLS = {
+    "A": "A",
+    "F": "F",
+    "R_adv_plus": "R_adv⁺",
+    "R_hyp_minus": "R_hyp⁻",
+    "R_sta_minus": "R_sta⁻",
 }
 
 
@@ -204,7 +204,7 @@ class Smoothing:
 
 
 def _certified(looked: Looked, epsilon: float) -> dict[str, Share]:
-    """The certified share of each of `_ABOUT` at a radius."""
+    """The certified share of each of `_SYMBOLS` at a radius."""
     decided, still = looked.decided > epsilon, looked.still > epsilon
     return _of(looked.correct, ~decided & looked.correct, ~decided & ~looked.correct, ~still & ~looked.correct)
 
@@ -227,8 +227,9 @@ def _shares(looked: Looked, epsilon: float) -> dict[str, NamedShare]:
     shares = {
         "D_smoothed": NamedShare(Share(int(correct.sum()), len(correct)), "clean accuracy of the smoothed model")
     }
-    for name, about in _ABOUT.items():
-        shares[f"{name}_smoothed"] = NamedShare(found[name], f"{about}, found by attacks")
+    for name, symbol in _SYMBOLS.items():
+        about = f"{symbol} of the smoothed model"
+        shares[f"{name}_smoothed"] = NamedShare(found[name], f"{about}, found")
         shares[f"{name}_smoothed_certified"] = NamedShare(
             bounds[name], f"{about}, certified", bounds=f"{name}_smoothed"
         )
@@ -240,9 +241,9 @@ def _curves(looked: Looked, epsilons: list[float]) -> tuple[Curve, ...]:
     return tuple(
         Curve(
             f"{name}_smoothed_certified",
-            f"{about}, certified",
+            f"{symbol} of the smoothed model, certified",
             "ε, ℓ2",
             tuple(Point(epsilon, each[name]) for epsilon, each in certified.items()),
         )
-        for name, about in _ABOUT.items()
+        for name, symbol in _SYMBOLS.items()
     )

@@ -113,6 +113,7 @@ def compose(loader: Any, master: DictConfig, grid: Sequence[Sequence[str]], *, h
     cells: list[str] = []
     distinct: dict[str, Job] = {}
     folders: set[Path] = set()
+    warned: dict[str, None] = {}
     for overrides in grid:
         try:
             job = composer.job(overrides)
@@ -120,12 +121,14 @@ def compose(loader: Any, master: DictConfig, grid: Sequence[Sequence[str]], *, h
                 if earlier := distinct.get(planned.run_id):
                     planned = earlier.measuring_too(planned)
                 else:
-                    planned.experiment.check(here)
+                    warned |= dict.fromkeys(planned.experiment.check(here))
                 distinct[planned.run_id] = planned
         except InputError as error:
             raise InputError(f"{error} (in the job {' '.join(overrides)})") from None
         cells.append(job.run_id)
         folders.add(job.runs.parent)
+    for line in warned:
+        print(f"warning: {line}", file=sys.stderr)
     if len(folders) > 1:
         raise InputError(f"output_dir: a sweep has one, got {', '.join(map(str, sorted(folders)))}")
     return Sweep(tuple(in_order(distinct)), tuple(cells))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_audit import NASTY, add_classes, change, counts, make_audited, set_counts
+from fake_audit import NASTY, add_classes, add_radii, change, counts, make_audited, set_counts
 from fake_findings import WRINKLED, add_finding, add_wrinkles, ask_for
 from fake_report import add_files
 from fake_runs import make_run
@@ -76,10 +76,10 @@ def test_the_four_parts_are_what_the_accuracies_cut(audited: str) -> None:
 
 def test_the_searches_add_up_to_what_was_found(audited: str) -> None:
     assert rows(audited, "searches") == [
-        ["search", "broken", "hidden", "A", "F", "R_adv⁺", "R_hyp⁻", "passes", "× the first"],
+        ["search", "broken", "hidden", "A", "F", "R_adv⁺", "R_hyp⁻", "passes", "×"],
         ["PGD-20", "180", "60", "72.00", "96.00", "20.00", "60.00", "40,000", "1.00"],
-        ["margin", "30", "15", "69.00", "97.50", "23.33", "75.00", "100,000", "2.50"],
-        ["square", "0", "5", "69.00", "98.00", "23.33", "80.00", "20,000", "0.50"],
+        ["margin", "30", "15", "69.00", "97.50", "23.33", "75.00", "100,000", "3.50"],
+        ["square", "0", "5", "69.00", "98.00", "23.33", "80.00", "20,000", "4.00"],
         ["all, against the first alone", "", "", "-3.00", "+2.00", "+3.33", "+20.00", "", ""],
     ]
 
@@ -107,6 +107,27 @@ def test_the_radii_are_drawn_together_and_not_again(audited: str) -> None:
     assert [point["value"] for point in risks if point.get("kind", "").startswith("R_hyp")] == [0, 40, 80, 100]
     assert risks[-1] == {"own": 0.1}
     assert re.findall(r'data-chart="([\w-]+)"', audited) == ["accuracies", "risks", "classes", "rows-2"]
+
+
+def test_certified_curves_lie_in_the_chart_of_what_was_found(tmp_path: Path) -> None:
+    run = add_radii(make_run(tmp_path / "outputs"), certified=True)
+    text = page(run)
+    assert re.findall(r'data-chart="([\w-]+)"', text) == ["accuracies_certified", "risks_certified"]
+    lines = {(point["kind"], point["how"]) for point in data(text)["curves"]["radius.risks"] if "own" not in point}
+    assert len(lines) == 4
+    assert {how for _, how in lines} == {"found", "certified"}
+
+
+def test_the_medians_are_said_where_they_are_known(tmp_path: Path) -> None:
+    unit = "units of the image range"
+    numbers = {
+        "hypocritical_radius": ("median hypocritical radius of the mistakes", "HR", 0.0412, unit),
+        "adversarial_radius": ("median adversarial radius", "AR", None, unit),
+    }
+    text = page(add_finding(make_run(tmp_path / "outputs"), "radius", "Radii", numbers=numbers))
+    assert f"Half of the mistakes are hidden by perturbations no larger than 0.0412 {unit}." in text
+    assert "Half of the correct predictions" not in text
+    assert "<th>AR<td>unknown<td>median adversarial radius" in text
 
 
 def test_it_is_one_file_and_text_from_a_run_stays_text(audited: str) -> None:

@@ -23,6 +23,7 @@ PARTS = {
     "paper": ["tables", "--paper", "tao2022/table10"],
     "compare": ["compare", "thrm", HOSTILE],
     "pareto": ["pareto"],
+    "searches": ["searches"],
 }
 
 

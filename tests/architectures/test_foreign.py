@@ -117,6 +117,35 @@ def test_it_is_the_network_that_was_saved_and_attacks_get_its_gradient(kind: For
     assert all(module.training for module in model.modules() if isinstance(module, Normalised))
 
 
+class Strided(Viewing):
+    """A network that looks at memory as it was laid out."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.norm(self.convolution(images)).relu()
+        return self.linear(features.as_strided((images.size(0), 256), (256, 1)))
+
+
+class Flattening(Viewing):
+    """A network that does not care."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.linear(self.norm(self.convolution(images)).relu().flatten(1))
+
+
+@pytest.mark.parametrize(("made", "is_faster"), [(Flattening, True), (Viewing, False), (Strided, False)])
+def test_weights_are_channels_last_where_that_changes_nothing(
+    tmp_path: Path, made: type[nn.Module], is_faster: bool
+) -> None:
+    torch.manual_seed(0)
+    original = made(channels=3).eval()
+    file = traced(original, tmp_path / "model", images(2, (3, 8, 8)))
+    model = model_of(foreign(file), (3, 8, 8)).eval()
+    (weight,) = (each for each in model.parameters() if each.dim() == 4)
+    assert weight.is_contiguous(memory_format=torch.channels_last) == is_faster
+    some = images(4, (3, 8, 8))
+    torch.testing.assert_close(model(stored(some)), original(some))
+
+
 def test_what_a_run_keeps_of_it_makes_the_same_model(kind: Foreign) -> None:
     model = model_of(kind).eval()
     again = Normalised(kind.build(SHAPE, CLASSES), [0.0], [1.0])

@@ -79,7 +79,9 @@ def net(name: str, seed: int = 0) -> tuple[nn.Module, tuple[int, int, int]]:
         if isinstance(layer, (nn.Linear, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d)):
             layer.reset_parameters()
     channels = shape[0]
-    model = Normalised(network, [0.3 + 0.1 * at for at in range(channels)], [0.2 + 0.1 * at for at in range(channels)])
+    model = Normalised(
+        network, [0.3 + 0.1 * at for at in range(channels)], [0.2 + 0.1 * at for at in range(channels)]
+    )
     model.train()
     with torch.no_grad():
         model(torch.rand(32, *shape))

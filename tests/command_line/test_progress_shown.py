@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from rich.console import Console
 
-from hypo.command_line.console import Bars, Lines, bars
+from hypo.command_line.console import Bars, Lines, bars, searches_table
 
 
 @dataclass
@@ -90,3 +90,25 @@ def test_the_bar_goes_on_where_an_earlier_attempt_was_and_says_what_is_decided()
         shown.evaluating(1000, 1000)
         shown.evaluating(0, 40)  # a measurement's
         assert (task.completed, task.total, task.description) == (0, 40, "attacking")
+
+
+def test_several_searches_are_set_beside_the_first_with_the_difference_and_the_cost() -> None:
+    found = {"D": 0.9, "A": 0.45, "F": 0.97, "R_adv_plus": 0.5, "R_hyp_minus": None}
+    several = {
+        "attack": {"adv": 400, "hyp": 60, "sta": 70, "passes": 10_000},
+        "fmn": {"adv": 50, "hyp": 10, "sta": 1, "passes": 24_000},
+    }
+    console = Console(file=io.StringIO(), width=100)
+    console.print(searches_table({**found, "searches": several}))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in text.splitlines() if "│" in line]
+    assert rows == [
+        ["attack alone", "50.00", "96.00", "44.44", "–", "10,000"],
+        ["all 2 searches", "45.00", "97.00", "50.00", "–", "34,000"],
+        ["difference", "-5.00", "+1.00", "+5.56", "–", ""],
+    ]
+    assert "3.4 × the passes of the first search" in " ".join(text.split())
+    for by in several.values():
+        del by["passes"]
+    console.print(searches_table({**found, "searches": several}))  # a run of before they were counted
+    assert "×" not in console.file.getvalue()[len(text) :]  # type: ignore[attr-defined]

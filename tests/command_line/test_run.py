@@ -44,6 +44,7 @@ def test_a_run_prints_its_table_and_leaves_its_files(run, tmp_path: Path) -> Non
     assert (examples["search"][reached] == "attack").all()
     assert examples["search"][~reached].isna().all()
     counts = {"adv": examples["adv"][examples["correct"]], "hyp": mistakes["hyp"], "sta": mistakes["sta"]}
+    assert result["searches"]["attack"].pop("passes") > len(examples)  # each is looked at once at least
     assert result["searches"] == {"attack": {flag: found.sum() for flag, found in counts.items()}}
     assert result["D"] == examples["correct"].mean()
     assert result["A"] == (~examples["adv"]).mean()

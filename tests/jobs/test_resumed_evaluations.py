@@ -17,7 +17,7 @@ from hypo.attacks.searches.random_points import RandomPoints
 from hypo.attacks.threat_models.linf import Linf
 from hypo.jobs.attempt import attempt
 from hypo.jobs.experiment import Experiment
-from hypo.measurements import evaluation as evaluation_module
+from hypo.measurements import chunks
 from hypo.measurements.evaluation import Evaluation
 from hypo.measurements.finding import Finding
 from hypo.measurements.measurement import Subject
@@ -50,7 +50,7 @@ class Watching(Silent):
 
 @pytest.fixture(autouse=True)
 def three_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation_module, "CHUNK", 21 * 64)
+    monkeypatch.setattr(chunks, "CHUNK", 21 * 64)
 
 
 def experiment(**changes: Any) -> Experiment:

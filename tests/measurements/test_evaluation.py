@@ -225,7 +225,7 @@ def test_labels_predictions_and_margins_are_those_of_the_clean_images(
 
 def test_progress_is_of_the_whole_and_reaches_its_end(models: dict[str, nn.Module], test_split: Split) -> None:
     told: list[tuple[int, int]] = []
-    evaluation = Evaluation(ProjectedGradient(steps=5), batch=50)
+    evaluation = Evaluation(ProjectedGradient(steps=5), batch=len(test_split))
     flags = evaluate(
         models["mlp"], test_split, 16, Linf(0.02), evaluation, 0, progress=lambda *counts: told.append(counts)
     )

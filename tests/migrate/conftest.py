@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,12 +10,19 @@ import pytest
 from aged_outputs import aged
 from small_outputs import RUNS, finished, record_sweep
 
+from hypo.runs.status import to_json
+
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An outputs folder of this version; no test may change it."""
+    """An outputs folder of this version, but for the passes, which no migration knows; no test may change it."""
     outputs = tmp_path_factory.mktemp("made") / "outputs"
     jobs = [finished(outputs, *typed) for typed in RUNS]
+    for path in outputs.glob("runs/*/result.json"):
+        result = json.loads(path.read_text())
+        for decided in result["searches"].values():
+            assert decided.pop("passes") > 0
+        path.write_bytes(to_json(result))
     record_sweep(outputs, jobs[:3])
     return outputs
 

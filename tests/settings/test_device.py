@@ -43,5 +43,7 @@ def test_small_work_is_not_shared_and_the_number_of_threads_comes_back() -> None
         assert torch.get_num_threads() == 2
         with few_threads(nn.Linear(1000, 1000), batch=60):
             assert torch.get_num_threads() == 2
+        with few_threads(nn.Flatten(), batch=60):  # as a frozen script, which shows none of its weights
+            assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

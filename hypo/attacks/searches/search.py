@@ -41,6 +41,9 @@ class Search(Protocol):
 
     An example's search may hang on nothing but the example: not on which others are in its batch, which change
     as examples are decided and leave.
+
+    One that is not for every threat model has a method `check(threat_model)` too: InputError, a line that says
+    which it takes and which it got.
     """
 
     @property

@@ -1,9 +1,15 @@
-"""How many images are attacked at once."""
+"""What an audit does where nothing else is asked for."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+
+EVALUATION = "strongest"
+"""How flags are decided."""
+
+MEASUREMENTS = ("probing", "classes", "masking", "pictures", "radius")
+"""What is found out beside the risks, in turn."""
 
 AT_ONCE = 2**22
 """Pixel values in a batch: 27 images of ImageNet, whose gradients take 3 GB of a ResNet-50."""
