@@ -12,6 +12,10 @@ from torch import Tensor, nn
 
 from hypo.architectures.adapted import Adapted, one_tensor
 
+LEAST, MOST = 24, 64
+PIXEL_VALUES = 2**22
+"""How many images each is tried on: 27 of ImageNet, which a CPU gets through in a minute."""
+
 LEVEL = 1e-3
 """Of the test that one preprocessing fits better than another: few enough false alarms for one in each audit."""
 
@@ -49,6 +53,11 @@ def candidates(channels: int) -> list[Preprocessing]:
         Preprocessing("[0, 255]", (0.0,) * channels, (1 / 255,) * channels),
         *{1: of_grey, 3: of_color}.get(channels, []),
     ]
+
+
+def tried(shape: Sequence[int]) -> int:
+    """How many images of `shape` (channels, height, width) to try each on."""
+    return max(LEAST, min(MOST, PIXEL_VALUES // math.prod(shape)))
 
 
 @dataclass(frozen=True)

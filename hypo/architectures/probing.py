@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from hypo.architectures.adapted import ROUNDING, Adapted, differ, one_tensor
 from hypo.settings.errors import InputError
+
+LEAST, MOST = 8, 64
+PIXEL_VALUES = 2**21
+"""How many images a model is shown: 13 of ImageNet."""
 
 ALONE = 3
 """How many images are shown alone, and not in a batch."""
@@ -44,6 +49,11 @@ def probe(model: nn.Module, images: Tensor, labels: Tensor, classes: int) -> lis
     lines += _gradient(model, images)
     lines += _guessing(logits, labels, classes)
     return lines
+
+
+def shown(shape: Sequence[int]) -> int:
+    """How many images of `shape` (channels, height, width) to show: of large ones fewer; gradients take room."""
+    return max(LEAST, min(MOST, PIXEL_VALUES // math.prod(shape)))
 
 
 def interface(model: nn.Module, images: Tensor, classes: int) -> Tensor:

@@ -18,7 +18,8 @@ EXAMPLES = 1000
 _ABOUT = """\
 Measure how far the predictions of a model can be trusted: how many of its right
 ones an adversary can break, and how many of its mistakes a false friend can hide.
-Nothing is trained, nothing leaves this machine; what a file would run is not run.
+Nothing is trained, and nothing leaves this machine. A pickle that would run code is
+refused; TorchScript, exported programs and module:callable are code, and are run.
 
 MODEL is one of
   resnet50               a classifier of torchvision, with its weights

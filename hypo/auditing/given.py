@@ -14,9 +14,6 @@ from hypo.attacks.model_state import attacked
 from hypo.datasets.images import Split
 from hypo.settings.errors import InputError
 
-PROBED = 64
-"""How many images a model is looked at with before anything is measured."""
-
 
 def collected(loader: Iterable[Any], device: torch.device) -> Split:
     """All batches of `loader`, on `device`.
@@ -88,14 +85,14 @@ def probed(model: nn.Module, test: Split) -> tuple[int, list[str]]:
     Raises:
         InputError: when nothing can be measured with it, or a label is none of its classes.
     """
-    images, labels = test.images[:PROBED], test.labels[:PROBED]
+    few, _ = test.limited(probing.shown(test.images.shape[1:]))
     with attacked(model):
-        classes = _classes(model, images[:1])
+        classes = _classes(model, few.images[:1])
         if (largest := int(test.labels.max())) >= classes:
             raise InputError(
                 f"labels: takes 0 to {classes - 1}, for the model has {classes} outputs, got {largest}"
             )
-        return classes, probing.probe(model, images, labels, classes)
+        return classes, probing.probe(model, few.images[:], few.labels, classes)
 
 
 def device_of(model: nn.Module, key: str = "model") -> torch.device:

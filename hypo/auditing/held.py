@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hypo.architectures import probing
 from hypo.architectures.adapted import Adapted
 from hypo.attacks.model_state import attacked
 from hypo.datasets.images import ImageData, Split
@@ -53,6 +54,10 @@ class HeldModel:
         """The weights are there; the `Normalised` that they are in changes nothing."""
         model.get_buffer("mean").zero_()
         model.get_buffer("std").fill_(1)
+
+    def probe(self, model: nn.Module, images: Tensor, labels: Tensor, classes: int) -> list[str]:
+        """See `probing.probe`: nobody knows how it was made."""
+        return probing.probe(model, images, labels, classes)
 
 
 @contextmanager

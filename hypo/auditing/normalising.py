@@ -7,11 +7,11 @@ import sys
 import torch
 
 from hypo.architectures.preprocessing import Fits, Preprocessing, candidates, likely_preprocessing
+from hypo.architectures.preprocessing import tried as how_many
 from hypo.attacks.model_state import attacked
 from hypo.auditing.words import setting
 from hypo.jobs.experiment import Experiment
 from hypo.jobs.loaded import loaded
-from hypo.jobs.refusals import PROBED
 from hypo.settings import checks
 from hypo.settings.device import resolve
 from hypo.settings.errors import InputError
@@ -48,7 +48,7 @@ def tried(experiment: Experiment) -> Fits:
     """How often the experiment's model is right about some test images under each of the usual ways."""
     data, device = loaded(experiment.dataset), resolve(experiment.device)
     model = experiment.build_model(data).to(device)
-    test, _ = data.test.limited(PROBED)
+    test, _ = data.test.limited(how_many(data.shape))
     images = test.images[:].to(device).float() / data.maximum
     with attacked(model), torch.no_grad():
         return likely_preprocessing(model, images, test.labels.to(device), experiment.evaluation.batch)

@@ -61,6 +61,8 @@ def prepared(words: Sequence[str], preprocessing: str | None, console: Console) 
         job = composing.job([*words, *normalising.named(preprocessing, shape[0])])
     if job.is_done:
         return job
+    if is_foreign:
+        console.print("Looking at the model, and at how images are normalised for it", highlight=False)
     for needed in job.in_order:
         for line in needed.experiment.check():
             print(f"warning: {line}", file=sys.stderr)

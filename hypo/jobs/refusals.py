@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from hypo.architectures import probing
 from hypo.architectures.normalised import Normalised, is_loaded
 from hypo.attacks.model_state import attacked
 from hypo.datasets.images import Known
@@ -15,9 +16,6 @@ from hypo.settings.device import named, resolve
 from hypo.settings.errors import InputError
 from hypo.settings.identity import trains
 from hypo.training import holding_out
-
-PROBED = 64
-"""Test images that a model is shown which hypo did not make."""
 
 
 def check(experiment: Any, here: bool) -> list[str]:
@@ -64,7 +62,7 @@ def _probed(arch: Any, dataset: Any) -> tuple[str, ...]:
     channels, classes = data.shape[0], len(data.classes)
     model = Normalised(arch.build(data.shape, classes), [0.0] * channels, [1.0] * channels)
     arch.load(model)
-    test, _ = data.test.limited(PROBED)
+    test, _ = data.test.limited(probing.shown(data.shape))
     with attacked(model):
         return tuple(arch.probe(model, test.images[:].float() / data.maximum, test.labels, classes))
 

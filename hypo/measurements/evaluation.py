@@ -117,8 +117,8 @@ def evaluate(
         model: from (batch, channels, height, width) images in [0, 1] to logits; left as found.
         test: on the model's device; its images are divided by `maximum`.
         seed: of the random starting points, which depend on it and the example alone.
-        progress: told how much is done of all searches on all examples, as if none were decided early; of many
-            examples, before that, of how many the clean image was looked at.
+        progress: told how much is done of all searches on all examples, as if none were decided early; while the
+            clean images of many examples are looked at, as if all were mistakes.
         decided: told how many examples' own flags are decided, out of how many.
         kept: what an earlier attempt at the same, on the same model, has found; that is not repeated.
 
@@ -131,12 +131,21 @@ def evaluate(
     with full_precision(), attacked(model, surrogate=evaluation.surrogate), counted(model) as passes:
         # What a model can be refused by comes before what takes long.
         verdicts = []
+        attacks = [(search, search.leaving_clean()) for search in evaluation.searches.values()]
+        most = 1 + sum(each.restarts * each.steps for pair in attacks for each in pair)
         for chunk in chunks:
             verdicts.append(_begun(model, chunk, maximum, evaluation.batch, kept, len(chunks) > 1))
-            if len(chunks) > 1:  # what is so much that even this takes a while
-                progress(sum(len(each.labels) for each in verdicts), len(examples))
-        attacks = [(search, search.leaving_clean()) for search in evaluation.searches.values()]
+            if (
+                len(chunks) > 1
+            ):  # so many that even this takes a while; how many mistakes there are, nobody knows yet
+                progress(sum(len(each.labels) for each in verdicts), most * len(examples))
         whole = Whole(progress, sum(sum(_work(pair, each)) for pair in attacks for each in verdicts))
+
+        def tell() -> None:
+            decided(sum(int((~one.undecided).sum()) for one in verdicts), len(examples))
+
+        if any(each.passes for each in verdicts):
+            tell()
         for chunk, each in zip(chunks, verdicts, strict=True):
             pool = PooledSearch(
                 model,
@@ -157,7 +166,7 @@ def evaluate(
                 before = passes.images
                 _attack(pool, evaluation, place, pair, each, whole)
                 each.passes.append(passes.images - before)
-                decided(sum(int((~one.undecided).sum()) for one in verdicts), len(examples))
+                tell()
                 if chunk is not chunks[-1] or place < last:  # the very last is not kept but returned
                     kept.put(chunk.name, each.arrays())
     return joined(verdicts).flags(examples, tuple(evaluation.searches))

@@ -5,37 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hypo.architectures import probing
-from hypo.architectures.preprocessing import likely_preprocessing
+from hypo.architectures.preprocessing import likely_preprocessing, tried
 from hypo.attacks.model_state import attacked
 from hypo.measurements.finding import Curve, Finding, Point
 from hypo.measurements.measurement import Subject
 from hypo.measurements.risks import Share
-from hypo.settings import checks
 
 
 @dataclass(frozen=True)
 class Probing:
-    """What `probe` sees of a model that was made elsewhere, and how it does on images normalised otherwise.
-
-    Attributes:
-        examples: how many test images it is shown, >= 1.
-    """
-
-    examples: int = 64
-
-    def __post_init__(self) -> None:
-        checks.integer("examples", self.examples, at_least=1)
+    """What `probe` sees of a model that was made elsewhere, and how it does on images normalised otherwise."""
 
     def measure(self, subject: Subject) -> Finding:
         """A warning of all that is wrong, and accuracy over preprocessing; nothing where hypo made the model."""
         title = "The model as it was found"
         if not hasattr(subject.arch, "probe"):
             return Finding(title)
-        test, data = subject.test, subject.data
-        images, labels = test.images[: self.examples].float() / data.maximum, test.labels[: self.examples]
+        data = subject.data
+        few, more = (data.test.limited(count)[0] for count in (probing.shown(data.shape), tried(data.shape)))
+        images, of_more = (split.images[:].float() / data.maximum for split in (few, more))
         with attacked(subject.model):
-            seen = probing.probe(subject.model, images, labels, len(data.classes))
-            fits = likely_preprocessing(subject.model, images, labels, subject.evaluation.batch)
+            seen = probing.probe(subject.model, images, few.labels, len(data.classes))
+            fits = likely_preprocessing(subject.model, of_more, more.labels, subject.evaluation.batch)
         points = tuple(
             Point(each.name, Share(int(right.sum()), len(right))) for each, right in fits.correct.items()
         )

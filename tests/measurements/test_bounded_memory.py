@@ -19,7 +19,7 @@ from hypo.datasets.imagenet import Imagenet
 from hypo.datasets.images import ImageData, Split
 from hypo.datasets.on_demand import OnDemand
 from hypo.defenses.standard import Standard
-from hypo.measurements import pooled_search
+from hypo.measurements import chunks, pooled_search
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.risks import Flags
 from hypo.training.loop import train
@@ -106,6 +106,17 @@ def test_an_evaluation_holds_no_more_images_than_are_attacked_at_once(
     assert max(noise) == 2 * BATCH
     assert watched.decoded > 30
     assert watched.at_most <= 2 * BATCH + BATCH
+    assert watched.alive == 0
+
+
+def test_an_evaluation_in_chunks_finds_the_same_and_holds_no_more_than_one_of_them(
+    data: ImageData, network: nn.Module, monkeypatch: pytest.MonkeyPatch, watched: Watched
+) -> None:
+    in_memory = flags(network, Split(data.test.images[:], data.test.labels))
+    watched.at_most = 0
+    monkeypatch.setattr(chunks, "CHUNK", 2 * BATCH * 3 * SIZE * SIZE)
+    assert flags(network, data.test) == in_memory
+    assert 0 < watched.at_most <= 2 * BATCH + BATCH
     assert watched.alive == 0
 
 
