@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,10 +10,17 @@ from torch import Tensor, nn
 
 from hypo.attacks.goals.goal import Goal
 from hypo.attacks.searches.gradients import climb, unless_stalled
+from hypo.attacks.searches.reaching import (
+    annealed,
+    check_start,
+    end,
+    furthest,
+    nearest_reached,
+    nothing_reached,
+)
 from hypo.attacks.searches.search import State, Visit, each
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.settings import checks
-from hypo.settings.errors import InputError
 
 LENGTHS = (2.0, 0.01)
 """Of the first and of the last step, in units of the radius."""
@@ -50,62 +56,40 @@ class FastMinimumNorm:
     def __post_init__(self) -> None:
         checks.integer("steps", self.steps, at_least=1)
         checks.integer("restarts", self.restarts, at_least=1)
-        checks.choice("start", self.start, ("clean", "uniform"))
-        if self.restarts > 1 and self.start == "clean":
-            raise InputError(
-                f"restarts: takes 1 with start=clean, where all would be the same, got {self.restarts}"
-                " (start=uniform has them differ)"
-            )
+        check_start(self.start, self.restarts)
 
     def begin(self, images: Tensor, goal: Goal, threat_model: ThreatModel, noise: Tensor) -> State:
         """See `Search.begin`."""
         random = threat_model.project(images + threat_model.uniform(noise), images)
         points = images if self.start == "clean" else random
         radius = threat_model.distance(points, images)
-        nothing = torch.full_like(radius, torch.inf)
-        return {"points": points, "noise": noise, "radius": radius, "nearest": images, "distance": nothing}
+        return {"points": points, "noise": noise, "radius": radius, **nothing_reached(images)}
 
     def step(
         self, model: nn.Module, state: State, images: Tensor, goal: Goal, threat_model: ThreatModel, number: int
     ) -> Visit:
         """One step up the margin, and from the last to the nearest point; see `Search.step`."""
-        points, noise = state["points"], state["noise"]
+        points, noise, radius = state["points"], state["noise"], state["radius"]
         logits, margin, gradient = climb(model, points, goal.margin)
         distance, reached = threat_model.distance(points, images), margin > 0
-        nearer = reached & (distance < state["distance"])
-        nearest = torch.where(each(nearer, images), points, state["nearest"])
-        least = torch.where(nearer, distance, state["distance"])
+        known = nearest_reached(state, distance, reached)
+        least = known["distance"]
 
-        length, change = (_annealed(ends, number / self.steps) for ends in (LENGTHS, SHRINKING))
+        length, change = (annealed(ends, number / self.steps) for ends in (LENGTHS, SHRINKING))
         # By Hölder's inequality no linear margin of this gradient is 0 at a smaller distance.
         slope = (gradient * threat_model.direction(gradient)).flatten(1).sum(1)
         linear = distance - margin / slope.clamp_min(1e-12)
-        beyond = torch.where(least.isfinite(), state["radius"], torch.maximum(state["radius"], linear))
-        outside = beyond * (1 + change)
-        inside = torch.minimum(state["radius"] * (1 - change), least)
-        radius = torch.minimum(torch.where(reached, inside, outside), _furthest(images, threat_model))
-        direction = threat_model.direction(unless_stalled(gradient, noise, number))
-        moved = points + each(length * radius, images) * direction
+        beyond = torch.where(least.isfinite(), radius, torch.maximum(radius, linear))
+        radius = torch.where(reached, torch.minimum(radius * (1 - change), least), beyond * (1 + change))
+        radius = torch.minimum(radius, furthest(images, threat_model))
 
-        after = threat_model.project(moved, images, radius)
+        direction = threat_model.direction(unless_stalled(gradient, noise, number))
+        moved = threat_model.project(points + each(length * radius, images) * direction, images, radius)
+        state = {"points": moved, "noise": noise, "radius": radius, **known}
         if number + 1 == self.steps:
-            found = torch.where(each(least.isfinite(), images), nearest, after)
-            held = each(least <= threat_model.epsilon, images)
-            after = torch.where(held, nearest, threat_model.project(found, images))
-        state = {"points": after, "noise": noise, "radius": radius, "nearest": nearest, "distance": least}
+            state["points"] = end(state, images, threat_model)
         return Visit(state, logits, distance <= threat_model.epsilon)
 
     def leaving_clean(self) -> FastMinimumNorm:
         """The same from anywhere in the ball."""
         return replace(self, start="uniform")
-
-
-def _annealed(ends: tuple[float, float], part: float) -> float:
-    """From the first of `ends` to the last, along half a cosine, as `part` goes from 0 to 1."""
-    first, last = ends
-    return last + (first - last) * (1 + math.cos(math.pi * part)) / 2
-
-
-def _furthest(images: Tensor, threat_model: ThreatModel) -> Tensor:
-    """(batch,) the distance of the image in [0, 1] that is furthest from each of `images`."""
-    return threat_model.distance((images < 0.5).to(images.dtype), images)
