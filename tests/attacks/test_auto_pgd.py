@@ -55,6 +55,15 @@ def test_towards_every_rival_all_that_is_in_reach_is_reached(
     compared(search, seed, kind, epsilon, classes, name)
 
 
+@given(kinds, seeds, st.floats(0.005, 0.1), st.integers(3, 8))
+@settings(max_examples=25)
+def test_where_logits_are_linear_the_nearest_rival_is_enough(
+    kind: type, seed: int, epsilon: float, classes: int
+) -> None:
+    """It need not be that of the largest logit."""
+    compared(AutoPGD(20, objective="targeted_dlr", targets=1), seed, kind, epsilon, classes, "adversarial")
+
+
 @given(seeds, st.floats(0.005, 0.1), st.integers(3, 8), st.sampled_from(["hypocritical", "targeted", "mixed"]))
 @settings(max_examples=25)
 def test_a_class_that_is_wanted_comes_ahead_of_all_others_where_it_can(
