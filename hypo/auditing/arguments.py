@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from hypo.auditing.words import of_data, of_model, setting
@@ -91,6 +93,11 @@ def words(options: argparse.Namespace) -> list[str]:
         if "=" not in word:
             raise InputError(f"{word}: takes MODEL DATA and then key=value, got one more word")
     chosen = [*of_model(options.model, options.architecture), *of_data(options.data, options.root)]
+    if "arch=foreign" not in chosen:
+        for name in ("preprocessing", "mean", "std", "outputs"):
+            if getattr(options, name) is not None:
+                takes = "a model that brings no preprocessing of its own"
+                raise InputError(f"--{name}: takes {takes}, got {options.model}, which does")
     if options.norm is not None:
         chosen.append(f"threat_model={checks.choice('--norm', options.norm, ('linf', 'l2'))}")
     if options.epsilon is not None:
@@ -109,6 +116,19 @@ def words(options: argparse.Namespace) -> list[str]:
     if options.output_dir is not None:
         chosen.append(setting("output_dir", options.output_dir))
     return [*chosen, *options.settings]
+
+
+def page(options: argparse.Namespace) -> Path | None:
+    """Where the page is wanted, or None; InputError when it can never lie there."""
+    if options.page is None:
+        return None
+    file = Path(options.page).expanduser()
+    if file.is_dir():
+        raise InputError(f"--page: takes a file, got {options.page}, a folder")
+    there = next(parent for parent in file.absolute().parents if parent.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise InputError(f"--page: takes a file in a folder that can be made, got {options.page}")
+    return file
 
 
 def _numbers(key: str, text: str) -> str:

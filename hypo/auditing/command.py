@@ -5,11 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 
-from hypo.auditing.arguments import parsed, words
+from hypo.auditing.arguments import page, parsed, words
 from hypo.command_line.refusing import refusing
 from hypo.command_line.streams import replace_what_cannot_be_shown
 
@@ -23,8 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with refusing():
             from hypo.auditing.run import audited
 
-            page = None if options.page is None else Path(options.page)
-            return audited(words(options), options.preprocessing, page, Console())
+            return audited(words(options), options.preprocessing, page(options), Console())
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130

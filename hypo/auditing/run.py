@@ -17,7 +17,6 @@ from hypo.jobs.job import Job
 from hypo.jobs.loaded import form
 from hypo.runs.lock import Claim
 from hypo.runs.outcome import Outcome
-from hypo.settings.errors import InputError
 
 PAGE = "audit.html"
 """What the page in the run directory is called."""
@@ -55,24 +54,28 @@ def prepared(words: Sequence[str], preprocessing: str | None, console: Console) 
     job = composing.job(words)
     is_foreign = hasattr(job.experiment.arch, "probe")
     if preprocessing is not None:
-        if not is_foreign:
-            raise InputError(f"--preprocessing: takes a model that brings none of its own, got {preprocessing}")
         shape, _ = form(job.experiment.dataset, here=True)
         job = composing.job([*words, *normalising.named(preprocessing, shape[0])])
     if job.is_done:
         return job
     if is_foreign:
         console.print("Looking at the model, and at how images are normalised for it", highlight=False)
-    for needed in job.in_order:
-        for line in needed.experiment.check():
-            print(f"warning: {line}", file=sys.stderr)
+    warnings = _checked(job)
     if is_foreign:
         fits = normalising.tried(job.experiment)
         if chosen := normalising.asked(fits):
-            return composing.job([*words, *chosen])
-        if fits.warning:
-            print(f"warning: {fits.warning}", file=sys.stderr)
+            job = composing.job([*words, *chosen])
+            warnings = [] if job.is_done else _checked(job)  # of the model as it is to be taken
+        elif fits.warning:
+            warnings.append(fits.warning)
+    for line in warnings:
+        print(f"warning: {line}", file=sys.stderr)
     return job
+
+
+def _checked(job: Job) -> list[str]:
+    """Lines on what is not to be taken at its word; InputError for what would fail later."""
+    return [line for needed in job.in_order for line in needed.experiment.check()]
 
 
 def measured(job: Job, console: Console) -> Outcome:

@@ -136,9 +136,7 @@ def evaluate(
         most = 1 + sum(each.restarts * each.steps for pair in attacks for each in pair)
         for chunk in chunks:
             verdicts.append(_begun(model, chunk, maximum, evaluation.batch, kept, len(chunks) > 1))
-            if (
-                len(chunks) > 1
-            ):  # so many that even this takes a while; how many mistakes there are, nobody knows yet
+            if len(chunks) > 1:  # even this takes a while, and how many mistakes there are is not known
                 progress(sum(len(each.labels) for each in verdicts), most * len(examples))
         whole = Whole(progress, sum(sum(_work(pair, each)) for pair in attacks for each in verdicts))
 
