@@ -43,6 +43,32 @@ class Goal(Protocol):
 
 
 @dataclass(frozen=True)
+class OtherObjective:
+    """`goal`, reached where it is, for whoever has something else to climb: a subclass says what."""
+
+    goal: Goal
+
+    @property
+    def starts_gaussian(self) -> bool | Tensor:
+        """That of the goal."""
+        return self.goal.starts_gaussian
+
+    @property
+    def classes(self) -> Tensor:
+        """Those of the goal."""
+        return self.goal.classes
+
+    @property
+    def wanted(self) -> bool | Tensor:
+        """As for the goal."""
+        return self.goal.wanted
+
+    def margin(self, logits: Tensor) -> Tensor:
+        """(batch,) positive where the goal is reached."""
+        return self.goal.margin(logits)
+
+
+@dataclass(frozen=True)
 class PerExample:
     """`chosen` where `condition` holds and `otherwise` elsewhere, so that one batch serves two goals.
 

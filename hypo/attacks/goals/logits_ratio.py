@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hypo.attacks.goals.goal import Goal, lead
+from hypo.attacks.goals.goal import OtherObjective, lead
 
 
 @dataclass(frozen=True)
-class LogitsRatio:
+class LogitsRatio(OtherObjective):
     """`goal`, with a DLR to climb (Croce and Hein 2020, Equation 6, the targeted one).
 
     Where the class at stake is to be left, that of a rival against it; where it is wanted, its own against the
@@ -21,23 +21,7 @@ class LogitsRatio:
         rivals: (batch,) int64, another class than that at stake; not looked at where that is wanted.
     """
 
-    goal: Goal
     rivals: Tensor
-
-    @property
-    def starts_gaussian(self) -> bool | Tensor:
-        """That of the goal."""
-        return self.goal.starts_gaussian
-
-    @property
-    def classes(self) -> Tensor:
-        """Those of the goal."""
-        return self.goal.classes
-
-    @property
-    def wanted(self) -> bool | Tensor:
-        """As for the goal."""
-        return self.goal.wanted
 
     def objective(self, logits: Tensor) -> Tensor:
         """(batch,) the difference of the two logits, over how far apart the largest are."""
@@ -46,10 +30,6 @@ class LogitsRatio:
         )
         wanted = torch.as_tensor(self.wanted, device=logits.device)
         return torch.where(wanted, lead(logits, self.classes), rival - at_stake) / _spread(logits)
-
-    def margin(self, logits: Tensor) -> Tensor:
-        """(batch,) positive where the goal is reached."""
-        return self.goal.margin(logits)
 
 
 def _spread(logits: Tensor) -> Tensor:

@@ -6,38 +6,17 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from hypo.attacks.goals.goal import Goal
+from hypo.attacks.goals.goal import OtherObjective
 
 
 @dataclass(frozen=True)
-class Margin:
+class Margin(OtherObjective):
     """`goal`, with its margin to climb instead of its own objective: ±(max_{j≠y} z_j − z_y).
 
     C&W of Table 14 of Tao et al. 2022, after Carlini and Wagner (2017), Equation f₆ without its threshold. Unlike
     the cross-entropy's, its gradient does not vanish for confident examples.
     """
 
-    goal: Goal
-
-    @property
-    def starts_gaussian(self) -> bool | Tensor:
-        """That of the goal."""
-        return self.goal.starts_gaussian
-
-    @property
-    def classes(self) -> Tensor:
-        """Those of the goal."""
-        return self.goal.classes
-
-    @property
-    def wanted(self) -> bool | Tensor:
-        """As for the goal."""
-        return self.goal.wanted
-
     def objective(self, logits: Tensor) -> Tensor:
         """(batch,) the margin."""
-        return self.goal.margin(logits)
-
-    def margin(self, logits: Tensor) -> Tensor:
-        """(batch,) positive where the goal is reached."""
         return self.goal.margin(logits)
