@@ -56,21 +56,33 @@ def shown(shape: Sequence[int]) -> int:
     return max(LEAST, min(MOST, PIXEL_VALUES // math.prod(shape)))
 
 
+def returned_for(model: nn.Module, images: Tensor, remedy: str = "") -> Tensor:
+    """The one tensor that the model returns for `images`, whatever its shape.
+
+    Args:
+        remedy: for images that it cannot take, at the end of the line.
+
+    Raises:
+        InputError: when it cannot take these images, or returns no such thing.
+    """
+    with torch.no_grad():
+        try:
+            return one_tensor(model(images))
+        except InputError:
+            raise
+        except Exception as error:  # whatever a network does to images that it is not for
+            raise InputError(
+                f"model: cannot take images of {_form(images[0])} ({_reason(error)}){remedy}"
+            ) from None
+
+
 def interface(model: nn.Module, images: Tensor, classes: int) -> Tensor:
     """The model's logits for `images`, (batch, classes).
 
     Raises:
         InputError: when it cannot take these images, or returns anything else.
     """
-    with torch.no_grad():
-        try:
-            logits = one_tensor(model(images))
-        except InputError:
-            raise
-        except Exception as error:  # whatever a network does to images that it is not for
-            raise InputError(
-                f"model: cannot take images of {_form(images[0])} ({_reason(error)}); {_remedy(images)}"
-            ) from None
+    logits = returned_for(model, images, f"; {_remedy(images)}")
     returned = _form(logits)
     if not logits.is_floating_point():
         kind = str(logits.dtype).removeprefix("torch.")

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from hypo.architectures import probing
-from hypo.architectures.adapted import one_tensor
 from hypo.attacks.model_state import attacked
 from hypo.datasets.images import Split
 from hypo.settings.errors import InputError
@@ -108,14 +107,7 @@ def device_of(model: nn.Module, key: str = "model") -> torch.device:
 
 
 def _classes(model: nn.Module, images: Tensor) -> int:
-    with torch.no_grad():
-        try:
-            logits = one_tensor(model(images))
-        except InputError:
-            raise
-        except Exception as error:  # whatever a network does to images that it is not for
-            size, reason = "x".join(map(str, images.shape[1:])), " ".join(str(error).split())[:160]
-            raise InputError(f"model: cannot take images of {size} ({reason})") from None
+    logits = probing.returned_for(model, images)
     if logits.dim() != 2:
         got = "x".join(map(str, logits.shape))
         raise InputError(f"model: takes one that returns logits of shape batch x classes, got {got}")
