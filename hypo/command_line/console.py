@@ -14,8 +14,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from hypo.jobs.attempt import attempt
-from hypo.jobs.experiment import Observer
 from hypo.jobs.job import Job
+from hypo.jobs.observer import Observer
 from hypo.measurements.finding import certifying
 from hypo.measurements.searched import so_far
 from hypo.runs.lock import Claim

@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from hypo.jobs.environment import environment
-from hypo.jobs.experiment import Experiment, Observer
+from hypo.jobs.experiment import Experiment
 from hypo.jobs.job import Job
+from hypo.jobs.observer import Observer
 from hypo.runs.directory import RunDirectory
 from hypo.runs.loading import load_model
 from hypo.runs.lock import Claim, is_held

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,6 +19,7 @@ from hypo.defenses.none import NoDefense
 from hypo.defenses.standard import Standard
 from hypo.jobs import refusals
 from hypo.jobs.loaded import loaded
+from hypo.jobs.observer import Observer
 from hypo.jobs.settled import settled
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.finding import Core, Finding
@@ -39,23 +40,6 @@ from hypo.training.recipe import Recipe
 from hypo.training_data.elsewhere import Elsewhere
 from hypo.training_data.quality import Quality
 from hypo.training_data.training_data import TrainingData
-
-
-class Observer(Protocol):
-    """Who is told how a run is getting on."""
-
-    def epoch(self, row: dict[str, float], epochs: int) -> None:
-        """An epoch is over; `row` is its line of the history, `epochs` how many there will be."""
-        ...
-
-    def evaluating(self, done: int, total: int) -> None:
-        """So much of the evaluation's attacks, or of a part of a measurement, is done."""
-        ...
-
-    def decided(self, examples: int, total: int) -> None:
-        """The attacks of the evaluation have decided so many of the test examples."""
-        ...
-
 
 ModelOf = Callable[["Experiment"], nn.Module]
 """The trained model of a prerequisite, on the CPU and in `eval()` mode."""

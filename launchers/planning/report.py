@@ -12,8 +12,8 @@ from rich.progress import Progress, TaskID
 
 from hypo.command_line.console import bars
 from hypo.jobs.attempt import attempt
-from hypo.jobs.experiment import Observer
 from hypo.jobs.job import Job
+from hypo.jobs.observer import Observer
 from hypo.runs.lock import Claim
 from hypo.runs.outcome import Outcome
 from hypo.runs.status import of_earlier_version
