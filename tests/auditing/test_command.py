@@ -40,7 +40,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, digits: ImageData) -> Path:
     torch.manual_seed(0)
     network = quickly_trained(Mlp((32,)).build(digits.shape, 10), digits, epochs=8)
     torch.save(network.state_dict(), folder / "weights.pt")
-    (folder / "nets.py").write_text(
+    (folder / "audited_nets.py").write_text(
         "from hypo.architectures.mlp import Mlp\n\n\ndef net():\n    return Mlp((32,)).build((1, 8, 8), 10)\n"
     )
     example = (torch.rand(2, 1, 8, 8),)
@@ -59,8 +59,8 @@ def models(tmp_path_factory: pytest.TempPathFactory, digits: ImageData) -> Path:
 def audit(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Audit:
-    """Type the command in an empty folder, which has `nets.py` in it."""
-    (tmp_path / "nets.py").symlink_to(models / "nets.py")
+    """Type the command in an empty folder, which has `audited_nets.py` in it."""
+    (tmp_path / "audited_nets.py").symlink_to(models / "audited_nets.py")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setattr("signal.signal", lambda *_: None)
@@ -124,7 +124,7 @@ def test_typed_again_it_writes_the_page_and_no_more(audit: Audit, models: Path) 
 
 
 def test_weights_take_the_network_that_they_are_told(audit: Audit, models: Path) -> None:
-    found = audit(f"{models}/weights.pt", "digits", "--architecture", "nets:net", "--norm", "l2", *QUICK)
+    found = audit(f"{models}/weights.pt", "digits", "--architecture", "audited_nets:net", "--norm", "l2", *QUICK)
     assert (found.code, found.err) == (0, "")
     assert json.loads((the_run() / "result.json").read_text())["D"] > 0.7
 
@@ -200,8 +200,8 @@ def test_what_fits_worse_is_warned_of_and_so_are_probabilities(audit: Audit, mod
         ("plain.pt2 digits --mean 0 --std 1 --preprocessing none", "--preprocessing: takes the place of"),
         ("plain.pt2 digits --root x", "dataset.root: no such setting"),
         (
-            "plain.pt2 digits --page nets.py/page.html",
-            "--page: takes a file in a folder that can be made, got nets.py/",
+            "plain.pt2 digits --page audited_nets.py/page.html",
+            "--page: takes a file in a folder that can be made, got audited_nets.py/",
         ),
         ("plain.pt2 digits --page .", "--page: takes a file, got ., a folder"),
         ("plain.pt2 mnist --root nowhere", "dataset.root: takes the folder that holds MNIST"),
