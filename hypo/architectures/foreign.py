@@ -143,6 +143,7 @@ class Foreign:
     def _made(self) -> nn.Module:
         """What the callable gives."""
         if self.architecture is None:
+            foreign_files.state(Path(self.path))  # a pickle that would run code is refused whatever it lacks
             raise InputError(
                 "arch.architecture: takes module:callable that makes the network, and must be given for"
                 f" {self.path}, which has only its weights"

@@ -121,6 +121,10 @@ def test_a_whole_model_is_refused_by_the_names_that_it_asks_for(tmp_path: Path, 
     )
 
 
+def test_a_whole_model_is_refused_where_no_architecture_is_given(tmp_path: Path) -> None:
+    assert refusal(saved(network(), tmp_path / "model")).startswith(f"{RUNS} foreign_models.Viewing")
+
+
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "frozen"])
 def test_a_truncated_file_is_refused(tmp_path: Path, name: str) -> None:
     write, settings = KINDS[name]
