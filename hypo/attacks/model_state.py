@@ -8,12 +8,16 @@ from typing import Any
 
 from torch import nn
 
+from hypo.attacks.folded import folded
+
 
 @contextmanager
 def attacked(model: nn.Module, *, surrogate: bool = True) -> Iterator[nn.Module]:
     """`model` with parameters frozen and every module in `eval()` mode; both are restored module by module.
 
-    Batch-norm statistics stay as they are, and no gradient is computed for, or left on, a parameter.
+    Batch-norm statistics stay as they are, and no gradient is computed for, or left on, a parameter. Batch-norm
+    that follows a convolution is computed with it, see `folded`: logits and gradients then differ by rounding from
+    those that the model has outside. A model without batch-norm gives the same bits.
 
     Args:
         surrogate: whether modules that offer another gradient than their own, by a bool of this name, give it.
@@ -28,7 +32,8 @@ def attacked(model: nn.Module, *, surrogate: bool = True) -> Iterator[nn.Module]
     for module in offering:
         module.surrogate = surrogate
     try:
-        yield model
+        with folded(model):
+            yield model
     finally:
         for parameter in trainable:
             parameter.requires_grad_(True)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hypo.attacks.goals.goal import Goal
 from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.attacks.goals.stability import Stability
+from hypo.attacks.model_state import attacked
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.threat_models.l2 import L2
 from hypo.attacks.threat_models.linf import Linf
@@ -60,7 +61,8 @@ def lost(
 def perturbed_by(kind: type, model: nn.Module, images: Tensor, threat_model: ThreatModel) -> Tensor:
     """What the inner attack of either defense finds."""
     frozen = copy.deepcopy(model).eval()
-    goal: Goal = Hypocritical(LABELS) if kind is Thrm else Stability(frozen(images).detach())
+    with attacked(frozen):  # stability begins where there is next to no gradient, so that rounding shows
+        goal: Goal = Hypocritical(LABELS) if kind is Thrm else Stability(frozen(images).detach())
     return ATTACK.last(frozen, images, goal, threat_model, random_generator())
 
 
