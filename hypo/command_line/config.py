@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from hypo.jobs.experiment import Experiment
 from hypo.jobs.job import Job, measurements, option_of
 from hypo.jobs.settled import settled
 from hypo.settings import checks
-from hypo.settings.components import build, describe
 from hypo.settings.errors import InputError
 from hypo.settings.identity import GROUPS
+from hypo.settings.made import Made
 
 REFERRED_TO = ("authors_code", "default_epsilon", "published_learning_rate", "authors_learning_rate")
 """What other settings refer to: looked at first, so that a wrong value is refused under its own name."""
@@ -38,6 +38,18 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
     Raises:
         InputError: naming the key, what it takes and what it got.
     """
+    return job_from_settings(settings_from_config(config, choices), choices, overrides, Made())
+
+
+def settings_from_config(config: DictConfig, choices: Mapping[str, str]) -> dict[str, Any]:
+    """A composed config as plain data; InputError for keys that should not be, or values that others refer to."""
+    check_keys(config, choices)
+    _check_what_others_refer_to(lambda key, otherwise: _value(config, key, otherwise))
+    return resolved(config)
+
+
+def check_keys(config: DictConfig, choices: Mapping[str, str]) -> None:
+    """Refuse, with InputError, a composed config with other keys than there are, whatever their values."""
     for group in (*GROUPS, "crafter", "tracking"):
         if group not in choices:
             raise InputError(f"{group}: must be given; takes the name of one option")
@@ -45,8 +57,20 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
         raise InputError(f"{unknown[0]}: no such setting; python -m hypo.run --cfg job lists them")
     if missing := [key for key in (*KEYS, "training_attack") if key not in config]:
         raise InputError(f"{missing[0]}: must be given")
-    _check_what_others_refer_to(config)
-    plain = resolved(config)
+
+
+def job_from_settings(
+    plain: Mapping[str, Any], choices: Mapping[str, str], overrides: Sequence[str], made: Made
+) -> Job:
+    """The job that the plain data of a composed config describe.
+
+    Args:
+        made: the components of other jobs, which are shared where their settings are the same.
+
+    Raises:
+        InputError: as of `job_from_config`.
+    """
+    _check_what_others_refer_to(plain.get)
     checks.number("lambda", plain["lambda"], at_least=0)
     checks.number("epsilon", plain["epsilon"], above=0)
     keep = bool(checks.choice("keep_checkpoint", plain["keep_checkpoint"], (True, False)))
@@ -62,15 +86,15 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
             raise InputError(f"{setting}: is set through {key}; set {key}=... instead")
     # In this order, so that a wrong value is refused under the name that it is set by.
     for key in ("arch", "recipe", "training_attack", "crafter"):
-        build(plain[key], key, ProjectedGradient if key == "training_attack" else None)
-    typed = {group: build(plain[group], group) for group in GROUPS}
+        made.component(plain[key], key, ProjectedGradient if key == "training_attack" else None)
+    typed = {group: made.component(plain[group], group) for group in GROUPS}
     # Whatever defense was typed, or is the default, may have nothing to do.
     components = settled(typed)
     names = {
         group: choices[group] if component is typed[group] else option_of(component)
         for group, component in components.items()
     }
-    measured = measurements(plain["measurement"])
+    measured = measurements(plain["measurement"], made.component)
     experiment = Experiment(**components, measurements=measured, seed=seed, device=plain["device"])
     takes_lambda = hasattr(experiment.defense, "lambda_")
     labels = {
@@ -78,16 +102,16 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
         "epsilon": plain["epsilon"],
         "seed": seed,
     }
-    tracking = build(plain["tracking"], "tracking")
-    groups = {group: {"name": names[group], **describe(getattr(experiment, group))} for group in GROUPS}
+    tracking = made.component(plain["tracking"], "tracking")
+    groups = {group: made.described(getattr(experiment, group), name=names[group]) for group in GROUPS}
     return Job(
         experiment=experiment,
         config={
             **groups,
-            "measurement": {name: describe(each) for name, each in measured.items()},
+            "measurement": {name: made.described(each) for name, each in measured.items()},
             **labels,
             "device": experiment.device,
-            "tracking": describe(tracking),
+            "tracking": made.described(tracking),
             "keep_checkpoint": keep,
         },
         command=shlex.join(["python", "-m", "hypo.run", *overrides]),
@@ -97,11 +121,12 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
     )
 
 
-def _check_what_others_refer_to(config: DictConfig) -> None:
-    checks.choice("authors_code", _value(config, "authors_code", False), (True, False))
+def _check_what_others_refer_to(value: Callable[[str, Any], Any]) -> None:
+    """`value` is asked with a key, and what to say where it is not set."""
+    checks.choice("authors_code", value("authors_code", False), (True, False))
     for key in ("published_learning_rate", "authors_learning_rate", "published_input_std"):
-        checks.number(key, _value(config, key, 1), above=0)
-    radii = _value(config, "default_epsilon", {})
+        checks.number(key, value(key, 1), above=0)
+    radii = value("default_epsilon", {})
     if not isinstance(radii, Mapping):
         raise InputError(f"default_epsilon: takes a radius for each norm, got {checks.shown(radii)}")
     for norm, radius in radii.items():

@@ -70,7 +70,7 @@ class Experiment:
             raise InputError("training_data: elsewhere goes with an arch that is loaded, which goes with no other")
         if trains(self) == isinstance(self.defense, NoDefense):
             raise InputError("defense: none goes with training_data=naive, and training_data=naive with no other")
-        if not hasattr(_built(self.arch), "surrogate_p"):
+        if not (hasattr(_built(self.arch), "surrogate_p") or self.evaluation.surrogate):
             # Its only gradient is its own, and one run is not to be two.
             object.__setattr__(self, "evaluation", replace(self.evaluation, surrogate=True))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -208,7 +208,7 @@ def from_record(record: Mapping[str, Any], runs: Path) -> Job:
     return job
 
 
-def measurements(settings: Any) -> dict[str, Any]:
+def measurements(settings: Any, build: Callable[[Any, str], Any] = build) -> dict[str, Any]:
     """The measurements that the group of this name describes, by name; InputError as of `build`."""
     if not isinstance(settings, Mapping):
         raise InputError(f"measurement: takes measurements by name, got {checks.shown(settings)}")

@@ -15,6 +15,7 @@ from hypo.jobs.loaded import form, loaded
 from hypo.settings.device import named, resolve
 from hypo.settings.errors import InputError
 from hypo.settings.identity import trains
+from hypo.settings.made import Remembered
 from hypo.training import holding_out
 
 
@@ -27,8 +28,7 @@ def check(experiment: Any, here: bool) -> list[str]:
         named(experiment.device)
     known = form(experiment.dataset, here)
     if not is_loaded(experiment.arch):
-        with torch.device("meta"):
-            experiment.arch.build(*known)
+        _try_to_build(experiment.arch, known)
     if here:
         data = loaded(experiment.dataset)
         if trains(experiment) and not len(data.train):
@@ -53,6 +53,15 @@ def check(experiment: Any, here: bool) -> list[str]:
         if hasattr(part, "check"):
             part.check(experiment, *known)
     return warnings
+
+
+def _on_meta(arch: Any, known: Known) -> None:
+    with torch.device("meta"):
+        arch.build(*known)
+
+
+_try_to_build = Remembered(_on_meta)
+"""InputError for images that an architecture is not for; asked once by all that share it."""
 
 
 @lru_cache(maxsize=16)

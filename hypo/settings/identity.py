@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hypo.settings.components import describe
+from hypo.settings.made import Remembered
 
 GROUPS = ("dataset", "training_data", "arch", "defense", "threat_model", "recipe", "evaluation")
 """The groups of settings that an experiment is made of, and with its seed all that decides its result."""
@@ -26,12 +27,12 @@ def run_id(experiment: Any, recorded: Fingerprints | None = None) -> str:
     runs and leaves the old ones what they are. 6 and 6.0 are the same number.
     """
     measured = _described(experiment, ("threat_model", "evaluation"), recorded)
-    return short_hash({"schema": SCHEMA, "training": _training(experiment, recorded), "measured": measured})
+    return _hashed({"schema": SCHEMA, "training": _training(experiment, recorded), "measured": measured})
 
 
 def training_id(experiment: Any, recorded: Fingerprints | None = None) -> str:
     """Twelve hexadecimal digits that name all that decides the trained model: runs that share it, share that."""
-    return short_hash({"schema": SCHEMA, "training": _training(experiment, recorded)})
+    return _hashed({"schema": SCHEMA, "training": _training(experiment, recorded)})
 
 
 def trains(experiment: Any) -> bool:
@@ -41,8 +42,7 @@ def trains(experiment: Any) -> bool:
 
 def short_hash(value: Any) -> str:
     """Twelve hexadecimal digits of the SHA-256 of plain data."""
-    text = json.dumps(_canonical(value), sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return _hashed(_canonical(value))
 
 
 def training_groups(experiment: Any) -> list[str]:
@@ -62,15 +62,26 @@ def how_to_update(schema: Any) -> str:
 
 
 def _training(experiment: Any, recorded: Fingerprints | None) -> dict[str, Any]:
-    return {**_described(experiment, training_groups(experiment), recorded), "seed": experiment.seed}
+    described = _described(experiment, training_groups(experiment), recorded)
+    return {**described, "seed": _canonical(experiment.seed)}
 
 
 def _described(experiment: Any, groups: Sequence[str], recorded: Fingerprints | None) -> dict[str, Any]:
     known = recorded or {}
-    return {
-        group: describe(getattr(experiment, group), identity=True, fingerprint=known.get(group))
-        for group in groups
-    }
+    return {group: _of_component(getattr(experiment, group), known.get(group)) for group in groups}
+
+
+def _identity(component: Any, fingerprint: str | None) -> Any:
+    return _canonical(describe(component, identity=True, fingerprint=fingerprint))
+
+
+_of_component = Remembered(_identity)
+"""What of a component enters the hash."""
+
+
+def _hashed(canonical: Any) -> str:
+    text = json.dumps(canonical, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _canonical(value: Any) -> Any:
