@@ -20,8 +20,8 @@ _EVERY_SECONDS = 2.0
 class Meter:
     """Measures from its making to `stop`.
 
-    Peaks are those of the process, which may have had other runs before. So they are reset: that of the GPU always,
-    that of the memory where the system can (Linux); elsewhere it is the most that the process has ever had.
+    Peaks are those of the process, which may have had other runs before. So they are reset: that of the GPU
+    always, that of the memory where the system can (Linux); elsewhere it is the most that the process ever had.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -42,12 +42,13 @@ class Meter:
         self._stopped.set()
 
     def so_far(self) -> dict[str, Any]:
-        """What is known of these, in bytes, seconds and a share in [0, 1]; never an error.
+        """What is known by now; never an error.
 
-        `peak_memory`: the largest resident set of the process, libraries that processes share included. On CUDA also
-        `gpu` (its name), `gpu_memory` (what it has), `peak_gpu_memory` (the most that PyTorch held of it for this
-        process; the driver's part, some hundred MB, is not in it) and, where NVML can be asked, `gpu_utilisation`:
-        the mean share of time in which it had something to do, whoever gave it. `seconds`: how long it was measured.
+        `seconds`: since when. `peak_memory`: the largest resident set of the process in bytes, with the libraries
+        that processes share. On CUDA also `gpu` (its name), `gpu_memory` (what it has), `peak_gpu_memory` (the
+        most that PyTorch held of it for this process, in bytes too; what the driver takes, some hundred MB, is not
+        in it) and, where NVML can be asked, `gpu_utilisation`: the mean share of time, in [0, 1], in which the GPU
+        had something to do, whoever gave it.
         """
         used: dict[str, Any] = {"seconds": round(time.monotonic() - self._began, 3), "peak_memory": _peak_memory()}
         if self._gpu is not None:

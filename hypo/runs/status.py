@@ -3,9 +3,9 @@
 config.yaml is frozen when the run begins. status.json says what it is doing.
 
 Its keys: state (queued, running, interrupted, failed, done), reason and cause where it is not well, epoch of
-epochs and its images_per_second, host and pid, the times, `attempts` with one entry an attempt, and after a failure
-`log`, the last lines of the run's log.txt, and `traceback` where there is one. The `usage` of an attempt is what it has
-used of the machine (`hypo.jobs.usage.Meter.so_far`), as of its last epoch or of its end.
+epochs and its images_per_second, host and pid, the times, `attempts` with one entry an attempt, and after a
+failure `log`, the last lines of the run's log.txt, and `traceback` where there is one. The `usage` of an attempt
+is what it has used of the machine as of its last epoch, or its end (`hypo.jobs.usage.Meter.so_far`).
 """
 
 from __future__ import annotations

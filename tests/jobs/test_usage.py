@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,7 +23,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def gpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A stand-in for a GPU of 80 bytes without NVML; returns what it was told to do."""
     told: list[str] = []
     about = SimpleNamespace(name="Pretend", total_memory=80)
@@ -37,7 +36,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         raise ModuleNotFoundError("nvidia-ml-py does not seem to be installed")
 
     monkeypatch.setattr(torch.cuda, "utilization", no_nvml)
-    yield told
+    return told
 
 
 def test_each_attempt_has_its_own_in_the_status(tmp_path: Path) -> None:
@@ -74,7 +73,7 @@ def test_what_was_freed_before_an_attempt_is_not_its_own() -> None:
     del block
     assert Meter(CPU).so_far()["peak_memory"] < before - 300_000_000
     meter = Meter(CPU)
-    del (block := bytearray(400_000_000))[:]
+    bytearray(400_000_000)
     assert meter.so_far()["peak_memory"] > before - 100_000_000
 
 
