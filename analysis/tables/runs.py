@@ -73,7 +73,7 @@ def parquet(frame: pandas.DataFrame) -> bytes:
 
 
 def markdown(frame: pandas.DataFrame) -> str:
-    """What fits on a page: the runs with their state, the metrics of the trade-off table, what findings have, usage."""
+    """What fits on a page: the runs with their state, the trade-off metrics, what findings have, and usage."""
     about = [f"- {escaping.markdown(line)}" for line in _lines(frame)]
     return "\n".join([*grids.markdown(_grid(frame)), "", *about, *([""] * bool(about)), _PERCENT, ""])
 
