@@ -18,12 +18,13 @@ import yaml
 
 from analysis.escaping import one_line
 from analysis.reading import wandb_runs
-from analysis.reading.columns import FOUND, LEADING, METRICS, ends
+from analysis.reading.columns import FOUND, LEADING, METRICS, USAGE, ends
 from analysis.reading.findings import lacking, quantities
 from analysis.reading.measured import NOTHING, measured
 from analysis.reading.row_cache import RowCache
 from analysis.reading.setting_columns import setting_columns
 from analysis.reading.sources import run_directories
+from analysis.reading.usage import usage
 from hypo.runs.sweep import Record
 from hypo.settings.errors import InputError
 from hypo.settings.identity import SCHEMA, how_to_update
@@ -55,6 +56,8 @@ def collect(outputs: str | Path | Sequence[str | Path], project: str | None = No
         <metric>, <metric>_lower, <metric>_upper: fractions in [0, 1] with their 95 % Wilson interval;
             NaN where there is no result, or nothing to condition on. First those of every run, then the shares of
             all findings, with their numbers, which have a column each, in their own units.
+        peak_memory, peak_gpu_memory: bytes; gpu_utilisation: a share in [0, 1]; NaN where nothing is known
+            (`usage.usage`).
         findings, searches: what else result.json says, as mappings (`findings.checked`, `findings.searches`).
         <group>.<setting>: every single setting that entered one of the two hashes.
 
@@ -79,9 +82,9 @@ def collect(outputs: str | Path | Sequence[str | Path], project: str | None = No
     numbers = [column for metric in METRICS for column in ends(metric)]
     numbers += [column for found in found_by_measurements.values() for column in found.columns]
     single = dict.fromkeys(key for row in rows.values() for key in row if "." in key)
-    columns = [*LEADING, *numbers, *FOUND, *single]
+    columns = [*LEADING, *numbers, *USAGE, *FOUND, *single]
     frame = pandas.DataFrame(list(rows.values()), columns=columns, dtype=object)
-    floats = dict.fromkeys(["lambda_value", "epsilon_value", *numbers], "float64")
+    floats = dict.fromkeys(["lambda_value", "epsilon_value", *numbers, *USAGE], "float64")
     return frame.astype({**floats, "seed": "Int64"})
 
 
@@ -135,6 +138,7 @@ def _read_run(directory: Path, planned: Record) -> dict[str, Any]:
         "command": one_line(status.get("command")) if not is_earlier else f"python -m hypo.migrate {outputs}",
         **setting_columns(config),
         **columns,
+        **usage(status),
     }
 
 

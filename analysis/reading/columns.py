@@ -11,6 +11,9 @@ HASHES = ("settings", "defense_settings")
 LEADING = (*IDENTITY, *SETTINGS, "epsilon_value", "recipe", "evaluation", "seed", "measurement", *HASHES)
 """Those that come before the numbers."""
 
+USAGE = ("peak_memory", "peak_gpu_memory", "gpu_utilisation")
+"""What a run used of the machine: bytes, and a share in [0, 1]; not a number where nothing is known."""
+
 FOUND = ("findings", "searches")
 """Those that hold mappings."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from analysis.reading.collect import load
 from analysis.reading.columns import METRICS
+from analysis.reading.usage import of_attempt
 from analysis.report.found import Found, Measured, Searched, found, measured, searched
 
 _HISTORY = ("loss", "learning_rate", "clean_accuracy", "perturbed_accuracy")
@@ -73,7 +74,7 @@ def _attempts(status: dict[str, Any]) -> Iterator[dict[str, str]]:
     for attempt in attempts if isinstance(attempts, list) else []:
         if isinstance(attempt, dict):
             keys = ("started_at", "ended_at", "host", "outcome", "reason")
-            yield {key: str(attempt.get(key) or "") for key in keys}
+            yield {**{key: str(attempt.get(key) or "") for key in keys}, **of_attempt(attempt)}
 
 
 def _history(path: Path) -> dict[str, list[float | None]]:

@@ -14,8 +14,9 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from analysis import escaping
-from analysis.reading.columns import FOUND
+from analysis.reading.columns import FOUND, USAGE
 from analysis.reading.findings import MARK, Curve, curves, marked, numbers, points, quantities, warnings
+from analysis.reading.usage import spoken
 from analysis.tables import grids
 from analysis.tables.cells import SYMBOLS
 
@@ -27,7 +28,8 @@ UNITS = (
     "intervals; a number of a finding is one column, in its own unit; <finding>.curves.<curve> is a list of "
     "points, in CSV as JSON text: value, lower and upper as of a metric, at in the variable's own unit; "
     "searches.<search>.<flag> are numbers of examples, and searches.<search>.passes how many images it put "
-    "through the model, one as often as it did"
+    "through the model, one as often as it did; peak_memory and peak_gpu_memory are bytes, the most of all "
+    "attempts, and gpu_utilisation is the share of their time in which the GPU had something to do"
 )
 
 
@@ -71,7 +73,7 @@ def parquet(frame: pandas.DataFrame) -> bytes:
 
 
 def markdown(frame: pandas.DataFrame) -> str:
-    """What fits on a page: the runs with their state, the trade-off table's metrics, and what findings have."""
+    """What fits on a page: the runs with their state, the trade-off metrics, what findings have, and usage."""
     about = [f"- {escaping.markdown(line)}" for line in _lines(frame)]
     return "\n".join([*grids.markdown(_grid(frame)), "", *about, *([""] * bool(about)), _PERCENT, ""])
 
@@ -134,6 +136,9 @@ FORMATS: dict[str, Callable[[pandas.DataFrame], str | bytes]] = {
     "latex": latex,
 }
 
+_USAGE = dict(zip(USAGE, ("peak memory", "peak GPU memory", "GPU utilisation"), strict=True))
+"""The columns of those runs that say something of it, in the tables that fit on a page."""
+
 _PERCENT = "Percent; in brackets the 95 % Wilson interval."
 
 
@@ -141,15 +146,17 @@ def _grid(frame: pandas.DataFrame) -> grids.Grid:
     of_findings = quantities(frame["findings"])
     symbols = {**SYMBOLS, **{name: found.symbol for name, found in of_findings.items()}}
     plain = numbers(frame["findings"])
+    noted = {name: title for name, title in _USAGE.items() if frame["peak_memory"].notna().any()}
     rows = [
         [
             f"{row['name']}-{row['run_id']}",
             marked(row["state"], warnings([row["findings"]])),
             *(_number(row[name]) if name in plain else _shown(row, name) for name in symbols),
+            *(spoken(name, row[name]) for name in noted),
         ]
         for row in frame.to_dict("records")
     ]
-    return grids.Grid(["run", "state", *symbols.values()], rows, words=2)
+    return grids.Grid(["run", "state", *symbols.values(), *noted.values()], rows, words=2)
 
 
 def _number(value: float) -> str:

@@ -6,8 +6,10 @@ import errno
 import os
 import socket
 import traceback
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,6 +18,7 @@ from hypo.jobs.environment import environment
 from hypo.jobs.experiment import Experiment
 from hypo.jobs.job import Job
 from hypo.jobs.observer import Observer
+from hypo.jobs.usage import Meter
 from hypo.runs.directory import RunDirectory
 from hypo.runs.loading import load_model
 from hypo.runs.lock import Claim, is_held
@@ -78,13 +81,15 @@ def _attempt(
         attempts = directory.status()["attempts"]
     who = {"host": socket.gethostname(), "pid": os.getpid(), "started_at": now()}
     mirror: Mirror | None = None
+    meter: Meter | None = None
     doing = ""
 
     def end(outcome: Outcome, trace: str | None = None) -> Outcome:
-        directory.end_attempt(outcome, traceback=trace)
+        directory.end_attempt(outcome, meter.so_far() if meter else {}, traceback=trace)
         return outcome
 
     try:
+        this = {**who, **claim.about}
         directory.update_status(
             state="running",
             reason=None,
@@ -94,9 +99,12 @@ def _attempt(
             **who,
             finished_at=None,
             epochs=job.experiment.recipe.epochs,
-            attempts=[*attempts, {**who, **claim.about}],
+            images_per_second=None,
+            attempts=[*attempts, this],
         )
-        directory.save_environment(environment(resolve(job.experiment.device)))
+        device = resolve(job.experiment.device)
+        directory.save_environment(environment(device))
+        meter = Meter(device)
         mirror = job.tracking.start(
             directory.path,
             run_id=job.run_id,
@@ -105,7 +113,7 @@ def _attempt(
             tags=job.tags,
             config=job.record["config"],
         )
-        recorder = _Recorder(directory, mirror, observer)
+        recorder = _Recorder(directory, mirror, observer, meter, [*attempts, this])
         needed = {prerequisite.run_id: prerequisite for prerequisite in job.prerequisites}
 
         def model_of(experiment: Experiment) -> nn.Module:
@@ -138,6 +146,8 @@ def _attempt(
         trace = traceback.format_exc() if cause == "error" else None
         return end(Outcome("failed", doing + _spoken(error, cause, job), cause), trace)
     finally:
+        if meter is not None:
+            meter.stop()
         if mirror is not None and directory.status().get("state") != "done":
             mirror.finish({}, exit_code=1)
 
@@ -190,9 +200,16 @@ class _Recorder:
     directory: RunDirectory
     mirror: Mirror
     observer: Observer
+    meter: Meter
+    attempts: Sequence[Mapping[str, Any]]
 
     def epoch(self, row: dict[str, float], epochs: int) -> None:
-        self.directory.update_status(**{key: int(row[key]) for key in ("epoch", "kept_epoch") if key in row})
+        *before, this = self.attempts
+        self.directory.update_status(
+            **{key: int(row[key]) for key in ("epoch", "kept_epoch") if key in row},
+            images_per_second=row.get("images_per_second"),
+            attempts=[*before, {**this, "usage": self.meter.so_far()}],
+        )
         self.mirror.log(row)
         self.observer.epoch(row, epochs)
 

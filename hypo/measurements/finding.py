@@ -16,6 +16,7 @@ RESERVED = frozenset(
         *("name", "directory", "state", "reason", "command", "measurement", "settings", "defense_settings"),
         *("dataset", "training_data", "arch", "defense", "lambda", "lambda_value", "norm", "epsilon"),
         *("epsilon_value", "recipe", "evaluation", "seed", "experiment", "label", "page", "table"),
+        *("peak_memory", "peak_gpu_memory", "gpu_utilisation"),
     )
 )
 """What no share and no number can be called: entries of result.json, and columns of every table of runs."""

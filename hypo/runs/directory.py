@@ -94,9 +94,9 @@ class RunDirectory:
         """Change entries of status.json; the time is noted as `updated_at`."""
         run_status.update(self.path, changes, self.check)
 
-    def end_attempt(self, outcome: Outcome, **more: Any) -> None:
-        """Note in status.json how the attempt that is running ended."""
-        self.update_status(**run_status.ended(self.path, outcome), **more)
+    def end_attempt(self, outcome: Outcome, usage: Mapping[str, Any] | None = None, **more: Any) -> None:
+        """Note in status.json how the attempt that is running ended, and what it used, if that is known."""
+        self.update_status(**run_status.ended(self.path, outcome, usage), **more)
 
     def save_environment(self, environment: Mapping[str, Any]) -> None:
         """Write environment.json."""

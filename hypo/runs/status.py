@@ -3,8 +3,9 @@
 config.yaml is frozen when the run begins. status.json says what it is doing.
 
 Its keys: state (queued, running, interrupted, failed, done), reason and cause where it is not well, epoch of
-epochs, host and pid, the times, `attempts` with one entry an attempt, and after a failure `log`, the last
-lines of the run's log.txt, and `traceback` where there is one.
+epochs and its images_per_second, host and pid, the times, `attempts` with one entry an attempt, and after a
+failure `log`, the last lines of the run's log.txt, and `traceback` where there is one. The `usage` of an attempt
+is what it has used of the machine as of its last epoch, or its end (`hypo.jobs.usage.Meter.so_far`).
 """
 
 from __future__ import annotations
@@ -102,12 +103,16 @@ def has_result(directory: Path, record: Mapping[str, Any]) -> bool:
         return False
 
 
-def ended(directory: Path, outcome: Outcome) -> dict[str, Any]:
-    """What changes in status.json when the attempt that it says is running ends so."""
+def ended(directory: Path, outcome: Outcome, usage: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What changes in status.json when the attempt that it says is running ends so.
+
+    Without `usage` what was last said of it stays.
+    """
     how = {"cause": outcome.cause, "reason": outcome.reason}
     attempts = list(read(directory).get("attempts", []))
     if attempts and "ended_at" not in attempts[-1]:
         attempts[-1] |= {"ended_at": now(), "outcome": outcome.state, **how}
+        attempts[-1] |= {"usage": dict(usage)} if usage else {}
     log = [] if outcome.state == "done" else last_lines(directory / "log.txt")
     return {"state": outcome.state, **how, "log": log, "finished_at": now(), "attempts": attempts}
 

@@ -21,7 +21,7 @@ from fake_runs import MakeRun, add_sweep, only
 
 from analysis.reading import setting_columns as columns
 from analysis.reading.collect import collect
-from analysis.reading.columns import FOUND, LEADING, METRICS, TAKEN
+from analysis.reading.columns import FOUND, LEADING, METRICS, TAKEN, USAGE
 from analysis.reading.setting_columns import setting_columns
 from hypo import datasets
 from hypo.measurements.evaluation import Evaluation
@@ -166,7 +166,7 @@ def test_a_setting_that_came_later_reads_as_what_runs_had_before_it(outputs: Pat
 
 
 def test_no_share_of_a_finding_can_be_called_like_a_column() -> None:
-    assert {*LEADING, *FOUND, *METRICS} <= TAKEN
+    assert {*LEADING, *FOUND, *USAGE, *METRICS} <= TAKEN
 
 
 def test_what_is_implied_is_what_the_components_declare() -> None:

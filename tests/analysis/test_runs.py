@@ -13,6 +13,7 @@ from fake_runs import MakeRun
 
 from analysis.__main__ import main
 from analysis.reading.collect import collect
+from analysis.reading.columns import USAGE
 from analysis.tables.runs import FORMATS, UNITS, whole
 
 WHOLE = ("csv", "json", "parquet")
@@ -92,3 +93,39 @@ def test_on_a_page_a_run_has_its_state_and_percentages_with_intervals(frame: pan
     assert (first[0], first[2]) == (f"| digits_mlp_thrm_lambda5-s0-{run_id}", r"33.33 \[32.33, 34.33\]")
     undefined = next(row for row in rows if "s1" in row[0])
     assert undefined[-1] == "— |"
+
+
+GIB = 2**30
+
+ON_A_GPU = {"seconds": 10, "peak_memory": 3 * GIB, "peak_gpu_memory": 27 * GIB, "gpu_utilisation": 0.9}
+
+
+def test_what_a_run_used_is_that_of_all_its_attempts(outputs: Path, make_run: MakeRun) -> None:
+    later = ON_A_GPU | {"seconds": 30, "peak_memory": 2 * GIB, "peak_gpu_memory": 28 * GIB, "gpu_utilisation": 0.5}
+    make_run(outputs, seed=0, status={"attempts": [{"usage": ON_A_GPU}, {"pid": 7}, {"usage": later}]})
+    make_run(outputs, seed=1, status={"attempts": [{"usage": {"seconds": 3, "peak_memory": GIB}}]})
+    make_run(outputs, seed=2, status={"attempts": [{"usage": {"peak_memory": "much"}}, None, {"usage": 3}]})
+    frame = collect(outputs)
+    found = {seed: row for seed, row in zip(frame["seed"], frame[list(USAGE)].values.tolist(), strict=True)}
+    assert found[0] == [3 * GIB, 28 * GIB, pytest.approx(0.6)]
+    assert found[1][0] == GIB
+    assert all(value != value for value in (*found[1][1:], *found[2]))
+    for form in WHOLE:
+        content = read(form, FORMATS[form](frame)).set_index("seed")
+        assert content.loc[0, "peak_gpu_memory"] == 28 * GIB
+        assert pandas.isna(content.loc[1, "peak_gpu_memory"])
+
+
+def test_on_a_page_what_is_not_known_of_the_machine_is_a_dash(outputs: Path, make_run: MakeRun) -> None:
+    make_run(outputs, seed=0, status={"attempts": [{"usage": ON_A_GPU}]})
+    make_run(outputs, seed=1, status={"attempts": [{"usage": {"seconds": 3, "peak_memory": GIB / 4}}]})
+    make_run(outputs, seed=2)
+    lines = str(FORMATS["md"](collect(outputs))).splitlines()
+    assert lines[0].endswith("| peak memory | peak GPU memory | GPU utilisation |")
+    ends = {line.partition("-s")[2][0]: line.split(" | ")[-3:] for line in lines if line.startswith("| digits")}
+    assert ends == {
+        "0": ["3.00 GiB", "27.00 GiB", "90 % |"],
+        "1": ["0.25 GiB", "—", "— |"],
+        "2": ["—", "—", "— |"],
+    }
+    assert r"90 \%" in str(FORMATS["latex"](collect(outputs)))
