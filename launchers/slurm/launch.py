@@ -49,7 +49,6 @@ def launch(sweep: Sweep, settings: SlurmSettings) -> Report:
         _say_how_to_watch(sweep, report)
         if settings.wait:
             _wait(sweep, report)
-            report.end()
     except SlurmError as error:
         raise InputError(f"{_KEY}: {error}") from None
     return report
