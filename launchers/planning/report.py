@@ -26,11 +26,13 @@ class Report:
 
     Attributes:
         failed: the run ids that have no result at the end.
+        awaited: whether the launcher stays until the runs have ended.
     """
 
     sweep: Sweep
     console: Console = field(default_factory=Console)
     failed: set[str] = field(default_factory=set)
+    awaited: bool = True
     _elsewhere: list[Job] = field(default_factory=list)
     _finished: int = 0
     _missing: int = 0

@@ -34,7 +34,7 @@ def launch(sweep: Sweep, settings: SlurmSettings) -> Report:
     Raises:
         InputError: when Slurm is not there or refuses.
     """
-    report = Report(sweep)
+    report = Report(sweep, awaited=settings.wait and not settings.dry_run)
     try:
         if settings.dry_run:
             _show(_planned(sweep, settings), report)

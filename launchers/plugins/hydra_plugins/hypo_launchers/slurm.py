@@ -33,8 +33,7 @@ class SlurmLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Plan, submit and print how to watch; with `wait`, stay until the end."""
         report = self.run(self.compose(job_overrides))
-        settings = self._read()
-        if settings.wait and not settings.dry_run:
+        if report.awaited:
             report.end()
         return report.returns(job_overrides)
 
