@@ -17,7 +17,7 @@ from hypo.jobs.observer import Observer
 from hypo.runs.lock import Claim
 from hypo.runs.outcome import Outcome
 from hypo.runs.status import of_earlier_version
-from launchers.planning.sweep import Sweep
+from launchers.planning.sweep import Sweep, is_done
 
 
 @dataclass
@@ -26,11 +26,13 @@ class Report:
 
     Attributes:
         failed: the run ids that have no result at the end.
+        awaited: whether the launcher stays until the runs have ended.
     """
 
     sweep: Sweep
     console: Console = field(default_factory=Console)
     failed: set[str] = field(default_factory=set)
+    awaited: bool = True
     _elsewhere: list[Job] = field(default_factory=list)
     _finished: int = 0
     _missing: int = 0
@@ -79,11 +81,16 @@ class Report:
             text = f"R_nat {100 * result['R_nat']:.2f}  R_hyp⁻ {shown}"
         self.line(f"{self._finished:>3} of {self._missing}  {job.name}  {text}")
 
+    def settle(self) -> None:
+        """Await what other processes run."""
+        while self._elsewhere:
+            job = self._elsewhere.pop(0)
+            self.finished(job, attempt(job, _Silent(), self.sweep.sweep_id, Claim(wait=True)))
+
     def end(self) -> None:
         """Await what other processes run, print the table, and save the curve beside sweep.json."""
-        for job in self._elsewhere:
-            self.finished(job, attempt(job, _Silent(), self.sweep.sweep_id, Claim(wait=True)))
-        self.failed = {job.run_id for job in self.sweep.missing(retry_failed=True)}
+        self.settle()
+        self.failed = {job.run_id for job in self.sweep.jobs if not is_done(job)}
         from analysis.curves.curves import tradeoff_figure
         from analysis.curves.drawing import FILE_TYPES, save
         from analysis.reading.collect import collect

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,15 +29,19 @@ class Sweep:
     Attributes:
         jobs: each run once, in the order typed, and before each run the prerequisites that it needs.
         cells: the run id of each combination that was typed, duplicates included.
+        given_id: its id where that is not to depend on all of its runs, because more of them come to it.
+        given_up: the run ids of those that failed and are not tried again.
     """
 
     jobs: tuple[Job, ...]
     cells: tuple[str, ...]
+    given_id: str | None = None
+    given_up: frozenset[str] = frozenset()
 
     @cached_property
     def sweep_id(self) -> str:
         """A hash of the runs it holds: the same sweep, typed again, is the same sweep."""
-        return short_hash(sorted(job.run_id for job in self.jobs))
+        return self.given_id or short_hash(sorted(job.run_id for job in self.jobs))
 
     @property
     def directory(self) -> Path:
@@ -50,7 +54,20 @@ class Sweep:
         Args:
             retry_failed: whether those that failed before are among them.
         """
-        return [job for job in self.jobs if not is_done(job) and (retry_failed or not has_failed(job))]
+        return [
+            job
+            for job in self.jobs
+            if job.run_id not in self.given_up and not is_done(job) and (retry_failed or not has_failed(job))
+        ]
+
+    def with_more(self, more: Sweep) -> Sweep:
+        """This sweep with the jobs of `more` after its own, under the id that this one has."""
+        distinct = {job.run_id: job for job in self.jobs}
+        for job in more.jobs:
+            earlier = distinct.get(job.run_id)
+            distinct[job.run_id] = earlier.measuring_too(job) if earlier else job
+        jobs, cells = tuple(in_order(distinct)), self.cells + more.cells
+        return replace(self, jobs=jobs, cells=cells, given_id=self.sweep_id)
 
     def create(self) -> None:
         """Write down which runs belong together, with every config as it was composed."""

@@ -34,7 +34,7 @@ def launch(sweep: Sweep, settings: SlurmSettings) -> Report:
     Raises:
         InputError: when Slurm is not there or refuses.
     """
-    report = Report(sweep)
+    report = Report(sweep, awaited=settings.wait and not settings.dry_run)
     try:
         if settings.dry_run:
             _show(_planned(sweep, settings), report)
@@ -49,7 +49,6 @@ def launch(sweep: Sweep, settings: SlurmSettings) -> Report:
         _say_how_to_watch(sweep, report)
         if settings.wait:
             _wait(sweep, report)
-            report.end()
     except SlurmError as error:
         raise InputError(f"{_KEY}: {error}") from None
     return report

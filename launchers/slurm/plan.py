@@ -46,7 +46,8 @@ class Plan:
     def missing(self) -> list[Job]:
         """The runs that have no result and that nothing works on."""
         wanted = {"missing", "interrupted", *(["failed"] if self.settings.retry_failed else [])}
-        return [job for job in self.sweep.jobs if self.cells[job.run_id].state in wanted]
+        tried = [job for job in self.sweep.jobs if job.run_id not in self.sweep.given_up]
+        return [job for job in tried if self.cells[job.run_id].state in wanted]
 
     @cached_property
     def arrays(self) -> list[PlannedArray]:

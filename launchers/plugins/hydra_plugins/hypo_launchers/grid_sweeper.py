@@ -34,18 +34,21 @@ class GridSweeper(BasicSweeper):
         Raises:
             InputError: for a grid that is no grid, naming what says so.
         """
-        assert self.hydra_context is not None
         assert self.launcher is not None
+        cells = self.typed_cells(arguments)
+        returns: Sequence[JobReturn] = self.launcher.launch(cells, initial_job_idx=0)
+        if any(job.status is not JobStatus.COMPLETED for job in returns):
+            sys.exit(1)
+        return returns
+
+    def typed_cells(self, arguments: Sequence[str]) -> list[list[str]]:
+        """Every combination of all grids, each in the words of the command line; InputError as of `sweep`."""
         params = _grid("params", self._params)
         grids = [{}] if self._grids in (None, []) else self._grids
         if not isinstance(grids, Sequence) or isinstance(grids, str):
             raise InputError(f"{_KEY}.grids: takes a list of grids, got {checks.shown(grids)}")
         parts = [params | _grid(f"grids[{number}]", grid) for number, grid in enumerate(grids)]
-        cells = [cell for part in parts for cell in self._cells(part, arguments)]
-        returns: Sequence[JobReturn] = self.launcher.launch(cells, initial_job_idx=0)
-        if any(job.status is not JobStatus.COMPLETED for job in returns):
-            sys.exit(1)
-        return returns
+        return [cell for part in parts for cell in self._cells(part, arguments)]
 
     def _cells(self, grid: Mapping[str, str], arguments: Sequence[str]) -> list[list[str]]:
         """Every combination of one grid, in which what was typed takes the place of what the sweep's file says."""

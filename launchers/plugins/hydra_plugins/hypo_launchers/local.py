@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from launchers.planning.report import Report
+    from launchers.planning.sweep import Sweep
 
 
 class LocalLauncher(Launcher):
@@ -37,18 +42,31 @@ class LocalLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run the sweep and print plan, progress, table and curve."""
+        report = self.run(self.compose(job_overrides))
+        report.end()
+        return report.returns(job_overrides)
+
+    def compose(self, job_overrides: Sequence[Sequence[str]]) -> Sweep:
+        """The sweep of these cells, checked, and the settings of this launcher with it."""
         # Imported here because Hydra imports this module at every start, whatever is launched.
-        from launchers.pool.pool import Pool, warm_up
+        from launchers.pool.pool import warm_up
 
         warm_up()  # while this process imports and composes
         from hypo.settings import checks
-        from launchers.planning.report import Report
-        from launchers.planning.sweep import compose, waves
+        from launchers.planning.sweep import compose
 
-        retry_failed = checks.choice("hydra.launcher.retry_failed", self._retry_failed, (True, False))
+        checks.choice("hydra.launcher.retry_failed", self._retry_failed, (True, False))
+        self._environments()
+        return compose(self._loader, self._config, job_overrides)
+
+    def run(self, sweep: Sweep) -> Report:
+        """Run what is missing and print plan and progress."""
+        from launchers.planning.report import Report
+        from launchers.planning.sweep import waves
+        from launchers.pool.pool import Pool
+
         environments = self._environments()
-        sweep = compose(self._loader, self._config, job_overrides)
-        missing = sweep.missing(retry_failed)
+        missing = sweep.missing(self._retry_failed)
         sweep.create()
         report = Report(sweep)
         report.plan(missing, f"{min(len(environments), len(missing))} at a time")
@@ -61,8 +79,7 @@ class LocalLauncher(Launcher):
                 ]
                 for task, outcome in pool.run(tasks):
                     report.finished(jobs[task["record"]["config"]["run_id"]], outcome)
-        report.end()
-        return report.returns(job_overrides)
+        return report
 
     def _environments(self) -> list[Mapping[str, str]]:
         """What sets each worker apart: its GPU, or its share of the cores."""

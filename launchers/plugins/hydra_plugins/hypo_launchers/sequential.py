@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from launchers.planning.report import Report
+    from launchers.planning.sweep import Sweep
 
 
 class SequentialLauncher(Launcher):
@@ -27,20 +32,29 @@ class SequentialLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run the sweep and print plan, progress, table and curve."""
+        report = self.run(self.compose(job_overrides))
+        report.end()
+        return report.returns(job_overrides)
+
+    def compose(self, job_overrides: Sequence[Sequence[str]]) -> Sweep:
+        """The sweep of these cells, checked, and the settings of this launcher with it."""
         # Imported here because Hydra imports this module at every start, whatever is launched.
-        from hypo.jobs.attempt import attempt
         from hypo.settings import checks
-        from launchers.planning.report import Report
         from launchers.planning.sweep import compose
 
-        retry_failed = checks.choice("hydra.launcher.retry_failed", self._retry_failed, (True, False))
-        sweep = compose(self._loader, self._config, job_overrides)
-        missing = sweep.missing(retry_failed)
+        checks.choice("hydra.launcher.retry_failed", self._retry_failed, (True, False))
+        return compose(self._loader, self._config, job_overrides)
+
+    def run(self, sweep: Sweep) -> Report:
+        """Run what is missing and print plan and progress."""
+        from hypo.jobs.attempt import attempt
+        from launchers.planning.report import Report
+
+        missing = sweep.missing(self._retry_failed)
         sweep.create()
         report = Report(sweep)
         report.plan(missing)
         with sweep.at_work(), report.watching(missing) as observer:
             for job in missing:
                 report.finished(job, attempt(job, observer, group=sweep.sweep_id))
-        report.end()
-        return report.returns(job_overrides)
+        return report
