@@ -25,7 +25,7 @@ from hypo.datasets.images import ImageData
 from hypo.defenses.thrm import Thrm
 from hypo.settings.randomness import generator
 from hypo.training.augmentation import augment
-from hypo.training.loop import train_step
+from hypo.training.step import train_step
 from hypo.training.recipe import Recipe
 
 SEED = 0
