@@ -3,71 +3,37 @@
 from __future__ import annotations
 
 import os
+import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from benchmarks import command_line, sweep, textbook
 from benchmarks.checkpoints import build
-from benchmarks.measuring import alternate, heading, ratio
+from benchmarks.measuring import alternate_both, heading, matrix_products, ratio
 from benchmarks.passes import counting
-from hypo.architectures.mlp import Mlp
-from hypo.architectures.normalised import Architecture
-from hypo.architectures.resnet18 import Resnet18
-from hypo.architectures.small_cnn import SmallCnn
+from benchmarks.training_settings import Setting, settings
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.threat_models.linf import Linf
-from hypo.datasets.digits import Digits
-from hypo.datasets.images import ImageData
 from hypo.defenses.thrm import Thrm
 from hypo.settings.randomness import generator
 from hypo.training.augmentation import augment
-from hypo.training.loop import train_step
-from hypo.training.recipe import Recipe
+from hypo.training.step import Steps
 
 SEED = 0
 LAMBDA = 5.0
 ATTACK = ProjectedGradient(steps=10)
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What is trained, and how many steps of it are timed at once."""
-
-    name: str
-    data: ImageData
-    arch: Architecture
-    recipe: Recipe
-    epsilon: float
-    steps: int
-
-
-def settings(folder: ImageData | None, quick: bool) -> list[Setting]:
-    """The digits, and where there is an image folder a narrow ResNet-18 on it."""
-    digits = Digits().load()
-    small = Recipe(epochs=1, batch=60, optimizer="adam", learning_rate=0.002)
-    chosen = [Setting("digits, mlp", digits, Mlp(), small, 0.1, 2 if quick else 50)]
-    if not quick:
-        chosen.append(Setting("digits, small_cnn", digits, SmallCnn(), small, 0.1, 20))
-    if folder is not None:
-        large = Recipe(
-            epochs=1, batch=128, optimizer="sgd", learning_rate=0.1, weight_decay=5e-4, crop_padding=4, flip=True
-        )
-        width, steps = (4, 1) if quick else (16, 2)
-        name = f"image folder, resnet18 of width {width}, crop and flip"
-        chosen.append(Setting(name, folder, Resnet18(width), large, 8 / 255, steps))
-    return chosen
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; returns the exit code."""
     options = command_line.parser(
         "python -m benchmarks.training",
-        "Our training step (data on the device, batched augmentation, no gradients that nobody needs) against"
-        " the textbook loop (PIL images through a DataLoader, loss.backward() in the attack). Prints ratios.",
+        "Our training step (data on the device, batched augmentation, no gradients that nobody needs, batch-norm"
+        " folded in the attack, one CUDA graph) against the textbook loop (PIL images through a DataLoader,"
+        " loss.backward() in the attack). Prints ratios.",
     )
     options.add_argument(
         "--sweep",
@@ -87,53 +53,82 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f" {ATTACK.relative_step:g} ε, uniform start; loading, augmentation and optimizer step included."
                 f" The DataLoader has {_workers(device)} workers."
             )
-            for setting in settings(folder, chosen.quick):
-                measure(setting, device, repetitions)
+            limit = matrix_products(device)
+            for setting in settings(folder, chosen.quick, device):
+                measure(setting, device, repetitions, limit)
         if chosen.sweep:
             sweep.measure(repetitions)
 
     return command_line.run(measure_all)
 
 
-def measure(setting: Setting, device: torch.device, repetitions: int) -> None:
-    """Time both loops and print how they compare."""
-    candidates = {"textbook": _textbook(setting, device), "ours": _ours(setting, device)}
-    passes = {name: counted() for name, counted in candidates.items()}  # which warms up, too
-    timings = alternate(candidates, repetitions, device)
+def measure(setting: Setting, device: torch.device, repetitions: int, limit: float) -> None:
+    """Time both loops and print how they compare; `limit` is what `matrix_products` found."""
+    ours, textbook_loop = Ours(setting, device), _textbook(setting, device)
+    passes = {"textbook": textbook_loop(), "ours": ours.counted()}  # which warms up, too
+    ours()
+    candidates: dict[str, Callable[[], object]] = {"textbook": textbook_loop, "ours": ours}
+    timings, on_cores = alternate_both(candidates, repetitions, device)
+    images = setting.recipe.batch * setting.steps
+    rate = ours.steps.operations * images / statistics.median(timings["ours"])
     print(
         f"\n{setting.name}, ε = {setting.epsilon:.4g}, batch {setting.recipe.batch}, {setting.steps} steps a turn"
     )
     print(
         f"  textbook / ours: time {ratio(timings, 'textbook', 'ours')},"
-        f" passes {passes['textbook'] / passes['ours']:.2f}×"
+        + (f" processor time {ratio(on_cores, 'textbook', 'ours')}," if device.type == "cpu" else "")
+        + f" passes {passes['textbook'] / passes['ours']:.2f}×;"
+        f" ours {rate / 1e12:.3g} TFLOP/s, {100 * rate / limit:.0f} % of a matrix product's"
     )
 
 
-def _ours(setting: Setting, device: torch.device) -> Callable[[], int]:
-    recipe, split = setting.recipe, setting.data.train.to(device)
-    model = build(setting.arch, setting.data, SEED).to(device).train()
-    optimizer = recipe.build_optimizer(model)
-    defense, threat_model = Thrm(LAMBDA, ATTACK), Linf(setting.epsilon)
-    random = generator(device, SEED, "benchmark")
+class Ours:
+    """Steps of our training, from shuffled indices to the optimizer, in a CUDA graph where there is one."""
 
-    def batches() -> Iterator[Tensor]:
-        """Shuffled indices, epoch after epoch without end, as those of the DataLoader."""
-        while True:
-            order = torch.randperm(len(split), generator=random, device=device)
-            yield from order[: len(split) // recipe.batch * recipe.batch].view(-1, recipe.batch)
+    def __init__(self, setting: Setting, device: torch.device) -> None:
+        recipe = setting.recipe
+        self.setting = setting
+        self.split = setting.data.train.to(device)
+        self.model = build(setting.arch, setting.data, SEED).to(device).train()
+        optimizer = recipe.build_optimizer(self.model)
+        self.random, attacking = (generator(device, SEED, use) for use in ("benchmark", "attack"))
+        self.plain, self.steps = (
+            Steps(
+                self.model,
+                optimizer,
+                Thrm(LAMBDA, ATTACK),
+                Linf(setting.epsilon),
+                attacking,
+                bfloat16=recipe.precision == "bfloat16",
+                in_graph=in_graph,
+            )
+            for in_graph in (False, True)
+        )
+        self.batches = self._batches()
 
-    endless = batches()
+    def __call__(self) -> None:
+        """Take the setting's number of steps."""
+        self._take(self.steps)
 
-    def steps() -> int:
-        with counting(model) as passes:
-            for _ in range(setting.steps):
-                indices = next(endless)
-                images = augment(split.images[indices], recipe.crop_padding, recipe.flip, random)
-                images = images.float() / setting.data.maximum
-                train_step(model, optimizer, images, split.labels[indices], defense, threat_model, random)
+    def counted(self) -> int:
+        """The same without a graph, in which nothing can be counted; returns the passes."""
+        with counting(self.model) as passes:
+            self._take(self.plain)
         return passes.total
 
-    return steps
+    def _take(self, step: Steps) -> None:
+        recipe = self.setting.recipe
+        for _ in range(self.setting.steps):
+            indices = next(self.batches)
+            images = augment(self.split.images[indices], recipe.crop_padding, recipe.flip, self.random)
+            step(images.float() / self.setting.data.maximum, self.split.labels[indices])
+
+    def _batches(self) -> Iterator[Tensor]:
+        """Shuffled indices, epoch after epoch without end, as those of the DataLoader."""
+        batch, device = self.setting.recipe.batch, self.split.labels.device
+        while True:
+            order = torch.randperm(len(self.split), generator=self.random, device=device)
+            yield from order[: len(self.split) // batch * batch].view(-1, batch)
 
 
 def _textbook(setting: Setting, device: torch.device) -> Callable[[], int]:

@@ -28,7 +28,8 @@ _NO_SETTING = {
 }
 # What is measured on a model leaves the model as it is, and all that else is measured on it.
 _NO_GROUP = {"defense", "measurement"}
-_NO_SINGLE_SETTING = {"evaluation.batch", "defense.lambda_", "threat_model.epsilon"}  # λ, ε: own columns
+# λ, ε: own columns
+_NO_SINGLE_SETTING = {"evaluation.batch", "recipe.cuda_graph", "defense.lambda_", "threat_model.epsilon"}
 
 # Groups of components by name, which are a setting too: which there are, in order.
 _IN_TURN = {"evaluation.then", "defense.held"}

@@ -30,7 +30,8 @@ class Defense(Protocol):
     One that needs other models has the method `prerequisites` of `TrainingData`, and `given(models)`, the defense
     with these trained models at hand, in their order, in `eval()` mode and on the device of the training. One that
     trains against an inner attack has it as `attack`, a `ProjectedGradient`, or None where it perturbs nothing:
-    what is held out of training is scored under it.
+    what is held out of training is scored under it. One whose host decides anew in each step what is computed says
+    so by a class variable `same_every_step = False`.
     """
 
     def loss(

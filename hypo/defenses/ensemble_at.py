@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -74,6 +74,9 @@ class AmongModels:
     Attributes:
         attack: the single step; None with α = 1, where nothing is perturbed.
     """
+
+    same_every_step: ClassVar[bool] = False
+    """It attacks another source each time."""
 
     def __init__(self, held: Sequence[nn.Module], alpha: float, own: bool) -> None:
         self.held, self.alpha, self.own = tuple(held), alpha, own

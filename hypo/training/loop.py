@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,29 +14,22 @@ from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import Split
 from hypo.defenses.defense import Defense
 from hypo.settings.errors import DivergedError
-from hypo.settings.randomness import generator, seeded
+from hypo.settings.randomness import derive, generator, seeded
 from hypo.training.augmentation import augment
 from hypo.training.holding_out import accuracies, best, divided
 from hypo.training.recipe import Recipe
+from hypo.training.step import Annealed, Steps
 
 History = list[dict[str, float]]
 """One row an epoch, with what `train` measures: `epoch` (from 1), rates, loss, accuracies in [0, 1] and speed.
 
+`tflops` is that in units of 1e12 floating-point operations a second, all that the epoch took time for included.
 Where examples are held out also `held_out_clean_accuracy` and `held_out_robust_accuracy` (nan without an inner
 attack), and where the best epoch is kept `kept_epoch`, that of the best model so far: in the last row, the run's.
 """
 
 Checkpoint = dict[str, Any]
 """What an epoch leaves behind: tensors and numbers only, so that it loads with `weights_only=True`."""
-
-
-@runtime_checkable
-class Annealed(Protocol):
-    """A module that changes with the time of its training."""
-
-    def anneal(self, position: float) -> None:
-        """`position`, in [0, 1], is the share of the training that is over."""
-        ...
 
 
 def train(
@@ -73,20 +66,32 @@ def train(
     kept: Checkpoint | None = None
     if resume is not None:
         model.load_state_dict(resume["model"])
-        optimizer.load_state_dict(resume["optimizer"])
+        optimizer.load_state_dict(_as_here(resume["optimizer"], optimizer))
         scheduler.load_state_dict(resume["scheduler"])
         history, kept = list(resume["history"]), resume.get("best")
+    attacking = torch.Generator(split.labels.device)
+    take_step = Steps(
+        model,
+        optimizer,
+        defense,
+        threat_model,
+        attacking,
+        bfloat16=recipe.precision == "bfloat16",
+        in_graph=recipe.cuda_graph,
+    )
     for epoch in range(len(history) + 1, recipe.epochs + 1):
         started = time.perf_counter()
         learning_rate = optimizer.param_groups[0]["lr"]
         with seeded(split.labels.device, seed, "dropout", epoch):
-            means = _epoch(model, split, maximum, defense, threat_model, recipe, optimizer, scheduler, seed, epoch)
+            attacking.manual_seed(derive(seed, "attack", epoch))
+            means = _epoch(model, split, maximum, recipe, take_step, scheduler, seed, epoch)
         scores = accuracies(model, held_out, maximum, defense, threat_model, recipe.batch, seed)
         # The only time in an epoch that the device is read.
         loss, clean, perturbed, *measured = torch.cat([means, scores]).tolist()
         if not math.isfinite(loss):
             raise DivergedError(f"the loss of epoch {epoch} is {loss}")
         seconds = time.perf_counter() - started
+        images = recipe.images_an_epoch(len(split))
         row = {
             "epoch": epoch,
             "learning_rate": learning_rate,
@@ -94,7 +99,8 @@ def train(
             "clean_accuracy": clean,
             "perturbed_accuracy": perturbed,
             "seconds": seconds,
-            "images_per_second": recipe.images_an_epoch(len(split)) / seconds,
+            "images_per_second": images / seconds,
+            "tflops": take_step.operations * images / seconds / 1e12,
             **dict(zip(("held_out_clean_accuracy", "held_out_robust_accuracy"), measured, strict=False)),
         }
         if recipe.keep != "last":
@@ -115,14 +121,22 @@ def train(
     return history
 
 
+def _as_here(state: dict[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """The `state` of an optimizer, to be computed as `optimizer` is, whatever device it comes from."""
+    how = [
+        {key: group[key] for key in ("fused", "foreach", "capturable") if key in group}
+        for group in optimizer.param_groups
+    ]
+    groups = [{**group, **own} for group, own in zip(state["param_groups"], how, strict=True)]
+    return {**state, "param_groups": groups}
+
+
 def _epoch(
     model: nn.Module,
     split: Split,
     maximum: int,
-    defense: Defense,
-    threat_model: ThreatModel,
     recipe: Recipe,
-    optimizer: torch.optim.Optimizer,
+    take_step: Steps,
     scheduler: torch.optim.lr_scheduler.LRScheduler,
     seed: int,
     epoch: int,
@@ -131,7 +145,6 @@ def _epoch(
     device = split.labels.device
     shuffling = generator(device, seed, "shuffle", epoch)
     augmenting = generator(device, seed, "augment", epoch)
-    attacking = generator(device, seed, "attack", epoch)
     order = torch.randperm(len(split), generator=shuffling, device=device)
     batches: tuple[Tensor, ...] = torch.split(order[: recipe.images_an_epoch(len(split))], recipe.batch)
     annealed = [module for module in model.modules() if isinstance(module, Annealed)]
@@ -142,64 +155,9 @@ def _epoch(
             module.anneal((epoch - 1 + step / len(batches)) / recipe.epochs)
         images = augment(split.images[indices], recipe.crop_padding, recipe.flip, augmenting)
         labels = split.labels[indices]
-        sums += (
-            len(indices)
-            / len(batches[0])
-            * train_step(
-                model,
-                optimizer,
-                images.float() / maximum,
-                labels,
-                defense,
-                threat_model,
-                attacking,
-                bfloat16=recipe.precision == "bfloat16",
-            )
-        )
+        sums += len(indices) / len(batches[0]) * take_step(images.float() / maximum, labels)
         scheduler.step()
     for module in annealed:
         # Exactly 1 at the end; and what is scored is the model that may be kept, as it will be evaluated.
         module.anneal(1.0 if recipe.hold_out else epoch / recipe.epochs)
     return sums / sum(len(indices) / len(batches[0]) for indices in batches)
-
-
-def train_step(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    images: Tensor,
-    labels: Tensor,
-    defense: Defense,
-    threat_model: ThreatModel,
-    random: torch.Generator,
-    *,
-    bfloat16: bool = False,
-) -> Tensor:
-    """One optimizer step; nothing is read back from the device.
-
-    Args:
-        images: (batch, channels, height, width) in [0, 1].
-        labels: (batch,) int64.
-        random: generator for the defense's inner attack, on the images' device.
-        bfloat16: run the forward passes under autocast.
-
-    Returns:
-        (3,) loss, clean and perturbed accuracy of the batch, nan where the defense computed no such logits.
-    """
-    with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=bfloat16):
-        loss = defense.loss(model, images, labels, threat_model, random)
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss.value)
-    optimizer.step()
-    return torch.stack(
-        [
-            loss.value.detach().float(),
-            _accuracy(loss.clean_logits, labels),
-            _accuracy(loss.perturbed_logits, labels),
-        ]
-    )
-
-
-def _accuracy(logits: Tensor | None, labels: Tensor) -> Tensor:
-    if logits is None:
-        return torch.full((), torch.nan, device=labels.device)
-    return (logits.detach().argmax(1) == labels).float().mean()

@@ -10,12 +10,14 @@ import pytest
 import torch
 from typed_command import typed
 
-from benchmarks import basic, evaluation, others, table, training
+from benchmarks import basic, evaluation, others, table, training, training_settings
 from benchmarks.checkpoints import settings
 from benchmarks.evaluation import Found
 from benchmarks.measuring import alternate, ratio
 from benchmarks.passes import counting
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
+
+CPU = torch.device("cpu")
 
 # foolbox 3.3.4 imports from scipy's deprecated namespaces.
 pytestmark = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")
@@ -44,10 +46,24 @@ def test_training_prints_a_ratio(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_both_loops_do_the_same_work_even_beyond_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
-    setting = training.settings(None, quick=True)[0]
+    setting = next(training_settings.settings(None, quick=True, device=CPU))
     batches = len(setting.data.train) // setting.recipe.batch
-    training.measure(replace(setting, steps=batches + 1), torch.device("cpu"), 1)
+    training.measure(replace(setting, steps=batches + 1), CPU, 1, limit=1e9)
     assert "passes 1.00×" in capsys.readouterr().out
+
+
+def test_every_network_that_training_measures_takes_its_images() -> None:
+    """In the sizes of either device."""
+    names = set()
+    for device in (CPU, torch.device("cuda")):
+        for setting in training_settings.settings(None, quick=False, device=device):
+            names.add(setting.name)
+            assert len(setting.data.train) >= setting.recipe.batch
+            with torch.device("meta"):
+                network = setting.arch.build(setting.data.shape, len(setting.data.classes))
+                assert network(torch.empty(2, *setting.data.shape)).shape == (2, 10)
+    assert sum("resnet18 of width" in name for name in names) == 3
+    assert {"made images of 32x32, wide_resnet 16-4", "made images of 32x32, wide_resnet 28-10"} < names
 
 
 @pytest.mark.parametrize("main", [evaluation.main, training.main])

@@ -25,7 +25,7 @@ from hypo.defenses.standard import Standard
 from hypo.defenses.thrm import Thrm
 from hypo.defenses.trades import Trades
 from hypo.settings.errors import InputError
-from hypo.training.loop import train_step
+from hypo.training.step import train_step
 
 ATTACK = ProjectedGradient(steps=3, relative_step=0.4)
 THREAT_MODEL = Linf(0.1)

@@ -30,7 +30,7 @@ from hypo.runs.loading import load_model
 from hypo.settings.errors import InputError
 from hypo.settings.identity import run_id
 from hypo.settings.other_run import OtherRun
-from hypo.training.loop import train_step
+from hypo.training.step import train_step
 from hypo.training_data.naive import Naive
 
 HELD = {"same": OtherRun(seed=100), "mlp": OtherRun(arch=Mlp((8,)), seed=100)}

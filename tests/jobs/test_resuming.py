@@ -22,7 +22,7 @@ sys.path.insert(0, sys.argv[1])
 import torch
 torch.set_num_threads(1)
 from small_jobs import Silent, job
-import hypo.training.loop
+import hypo.training.step
 from hypo.jobs.attempt import attempt
 
 def die():
@@ -33,7 +33,7 @@ class Observer(Silent):
         if sys.argv[3] == "evaluation" and done > total // 3:
             die()
 
-train_step, fsync, steps, syncs = hypo.training.loop.train_step, os.fsync, [], []
+train_step, fsync, steps, syncs = hypo.training.step.train_step, os.fsync, [], []
 
 def counted_step(*arguments, **named):
     steps.append(1)
@@ -48,7 +48,7 @@ def cut_short(descriptor):
         die()
     fsync(descriptor)
 
-hypo.training.loop.train_step, os.fsync = counted_step, cut_short
+hypo.training.step.train_step, os.fsync = counted_step, cut_short
 attempt(job(pathlib.Path(sys.argv[2])), Observer())
 """
 

@@ -27,6 +27,7 @@ PATHS = {
 
 _NO_IDENTITY = {
     "Evaluation": {"batch"},
+    "Recipe": {"cuda_graph"},  # there was none
     "Lenet": {"width"},  # there was one
     "ImageFolder": {"root", "cache"},
     "Mnist": {"root", "download"},

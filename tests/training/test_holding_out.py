@@ -26,7 +26,7 @@ from hypo.defenses.thrm import Thrm
 from hypo.defenses.trades import Trades
 from hypo.jobs.attempt import attempt
 from hypo.settings.randomness import generator
-from hypo.training import loop
+from hypo.training import step
 from hypo.training.holding_out import accuracies, best, divided
 from hypo.training.loop import train
 from hypo.training.recipe import Recipe
@@ -112,7 +112,7 @@ def test_what_is_held_out_is_never_trained_on(limit: int | None) -> None:
 
 def test_of_a_crafted_set_crafted_images_are_held_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Tensor] = []
-    train_step = loop.train_step
+    train_step = step.train_step
 
     def watched(model: Any, optimizer: Any, images: Tensor, *rest: Any, **named: Any) -> Tensor:
         seen.append(images)
@@ -122,7 +122,7 @@ def test_of_a_crafted_set_crafted_images_are_held_out(tmp_path: Path, monkeypatc
     poisoned = job(tmp_path, small_experiment(Standard(), recipe=recipe, training_data=small_poisoning()))
     for needed in poisoned.prerequisites:
         assert attempt(needed, Silent()).state == "done"
-    monkeypatch.setattr(loop, "train_step", watched)
+    monkeypatch.setattr(step, "train_step", watched)
     assert attempt(poisoned, Silent()).state == "done"
     distinct = torch.cat(seen).flatten(1).unique(dim=0)
     clean = Stripes().load().train.images.flatten(1).float() / 255

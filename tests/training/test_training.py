@@ -51,7 +51,7 @@ def test_history_says_nan_where_nothing_was_computed(
 ) -> None:
     (row,) = trained(stripes, small_recipe(epochs=1), DEFENSES[name])[1]
     rates = ["learning_rate", "loss", "clean_accuracy", "perturbed_accuracy"]
-    assert list(row) == ["epoch", *rates, "seconds", "images_per_second"]
+    assert list(row) == ["epoch", *rates, "seconds", "images_per_second", "tflops"]
     assert 0 < row["loss"] < 10
     for key, computed in [("clean_accuracy", clean), ("perturbed_accuracy", perturbed)]:
         assert (0 <= row[key] <= 1) if computed else math.isnan(row[key])
