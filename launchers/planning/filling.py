@@ -99,7 +99,7 @@ def _is_simple(config: DictConfig, override: Override, path: Sequence[str]) -> b
         inside = inside._get_node(name, validate_access=False)
         if inside is None:
             break
-    if not (inside is None or _is_group(inside)) or override.package is not None or "[" in override.key_or_group:
+    if not (inside is None or _is_group(inside)) or override.package is not None:
         return False
     node: Any = None if inside is None else inside._get_node(path[-1], validate_access=False)
     if override.is_add():
