@@ -113,7 +113,7 @@ class PackedPool:
             directory = Path(task["runs"]) / task["record"]["directory"]
             before = epoch(run_status.read(directory))
             slot.at_work = future = slot.worker.submit(task)
-            self._running[future] = Running(directory, task["kind"], slot.gpu, before)
+            self._running[future] = Running(directory, task.get("kind", ""), slot.gpu, before)
             begun[future] = task
         held = self._held()
         for future, run in self._running.items():
@@ -155,7 +155,7 @@ class PackedPool:
         self._say(line)
         self._seen.forget(list(self._running.values()))
         kinds = kinds or tuple({run.kind for run in self._running.values()})
-        found.keep(self._outputs, set(kinds), self._packing, self._need, self._sweep)
+        found.keep(self._outputs, set(filter(None, kinds)), self._packing, self._need, self._sweep)
 
 
 def _environment(gpu: str, level: int, packing: Packing) -> dict[str, str]:
