@@ -109,7 +109,9 @@ def _submit(plan: Plan, report: Report) -> None:
     tasks_of: dict[str, str] = {}
     for number, planned in enumerate(plan.arrays):
         name = f"{planned.resources.name}-{submission_id.rpartition('-')[2]}-{number}"
-        submission.write_tasks(folder, number, [[_task(job, sweep) for job in task] for task in planned.tasks])
+        submission.write_tasks(
+            folder, number, [[_task(job, sweep, planned) for job in task] for task in planned.tasks]
+        )
         runs = [[job.directory.path.name for job in task] for task in planned.tasks]
         needs = [job.directory.path.name for job in planned.needs]
         arrays.append(Array(name, None, runs, needs, planned.tries))
@@ -147,9 +149,9 @@ def _parameters(
     )
 
 
-def _task(job: Job, sweep: Sweep) -> dict[str, object]:
-    kind = estimate.kind(job.config)
-    return {"runs": str(job.runs.resolve()), "record": job.record, "group": sweep.sweep_id, "kind": kind}
+def _task(job: Job, sweep: Sweep, array: PlannedArray) -> dict[str, object]:
+    kind = {"kind": estimate.kind(job.config)} if array.tries else {}
+    return {"runs": str(job.runs.resolve()), "record": job.record, "group": sweep.sweep_id, **kind}
 
 
 def _earlier(plan: Plan, needed: Job) -> str | None:

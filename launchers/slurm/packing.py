@@ -35,11 +35,12 @@ class Packed:
         return self.resources.slots if self.tried is None else self.resources.gpus * self.tried
 
 
-def packed(resources: Resources, kind: str, known: Mapping[str, Found]) -> Packed:
+def packed(resources: Resources, kind: str, known: Mapping[str, Found], *, trains: bool = True) -> Packed:
     """`resources`, in which "auto" has become a number.
 
     Args:
         kind: of the runs, as of `estimate.kind`; known: what was found by kind.
+        trains: whether they have epochs; on others nothing can be found out.
     """
     if resources.runs_per_gpu != "auto":
         return Packed(resources)
@@ -51,7 +52,7 @@ def packed(resources: Resources, kind: str, known: Mapping[str, Found]) -> Packe
     machine = Machine(gpus, resources.cores or gpus * hoped_for, memory)
     runs = earlier.on(machine).runs if earlier else 1
     tried = min(runs + _MORE, machine.most)
-    is_over = tried <= runs or (earlier is not None and earlier.is_final)
+    is_over = not trains or tried <= runs or (earlier is not None and earlier.is_final)
     origin = f", {earlier.line()}" if earlier else f" to begin with {_AUTO}"
     more = "" if is_over else "; the first job of an array tries more"
     return Packed(

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from hypo.jobs.job import Job
 from hypo.runs.status import of_earlier_version
+from hypo.settings.identity import trains
 from launchers.packing.found import Found, known
 from launchers.planning import estimate
 from launchers.planning.sweep import Sweep, waves
@@ -114,7 +115,8 @@ class Plan:
         resources = self.settings.resources_for(job)
         if resources.runs_per_gpu != "auto":
             return Packed(resources)
-        return packing.packed(resources, estimate.kind(job.config), self._found)
+        has_epochs = trains(job.experiment) and not job.to_be_measured
+        return packing.packed(resources, estimate.kind(job.config), self._found, trains=has_epochs)
 
     def _alike(self, jobs: Sequence[Job]) -> dict[tuple[Packed, str, str], tuple[list[Job], list[Job]]]:
         """Runs that can share an array: given the same, needing the same; where more is tried, of one kind."""

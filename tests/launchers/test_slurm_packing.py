@@ -124,6 +124,14 @@ def test_a_rule_may_have_it_found_out_for_some_cells(jobs: Sequence[Job]) -> Non
     assert [array.tries for array in planned.arrays] == [True, False]
 
 
+def test_runs_without_epochs_try_nothing(jobs: Sequence[Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are only to be measured."""
+    monkeypatch.setattr(Job, "to_be_measured", ["radius"])
+    planned = plan(jobs[:3])
+    assert sizes(planned) == [[1, 1, 1]]
+    assert f"  {BEGIN}" in planned.lines()
+
+
 def test_without_gpus_there_is_nothing_to_share(jobs: Sequence[Job]) -> None:
     planned = plan(jobs[:3], gpus_per_node=0)
     assert sizes(planned) == [[1, 1, 1]]

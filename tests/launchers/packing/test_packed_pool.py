@@ -157,6 +157,19 @@ def test_of_two_gpus_the_number_that_both_hold_counts(world: Pretended) -> None:
     assert kept(world).need.gpu == "A smaller one"
 
 
+def test_others_can_be_run_while_it_runs(world: Pretended) -> None:
+    """As those are that wait in vain for one that failed."""
+    done: list[str] = []
+    packing = Packing(Machine(1, 4), 2, True)
+    with PackedPool(["0"], packing, print, world.folder, "") as pool:
+        for task, _ in pool.run([world.task(name) for name in "abc"]):
+            done += [task["record"]["directory"]]
+            if done == ["a"]:
+                done += [other["record"]["directory"] for other, _ in pool.run([world.task("d"), world.task("e")])]
+    assert sorted(done) == ["a", "b", "c", "d", "e"]
+    assert world.most == 2
+
+
 def test_an_error_and_a_signal_reach_every_worker(world: Pretended) -> None:
     pool = PackedPool(["0", "1"], Packing(Machine(2, 4)), print, world.folder, "")
     with pytest.raises(ZeroDivisionError), pool:

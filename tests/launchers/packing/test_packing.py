@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launchers.packing.need import Machine, Need
+from launchers.packing.need import Machine, Need, machine_memory
 from launchers.packing.policy import Packing
 
 GIB = 2**30
@@ -136,6 +138,13 @@ def test_it_never_holds_more_than_fits_nor_what_is_slower(
     if packing.speed_up is not None and packing.good in sums:
         assert packing.speed_up == pytest.approx(sums[packing.good] / sums[1])
         assert packing.speed_up >= 1.05 ** (packing.good - 1) * (1 - 1e-9)
+
+
+@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="nothing says what memory there is")
+def test_what_this_machine_has_is_known() -> None:
+    memory = machine_memory()
+    assert memory is not None
+    assert 1e8 < memory < 1e15
 
 
 def test_the_need_is_that_of_the_neediest() -> None:
