@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -75,9 +75,13 @@ class Pool:
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
         """Run `tasks` and yield each as it finishes."""
-        futures = {self._threads.submit(self._attempt, task): task for task in tasks}
+        futures = {self.submit(task): task for task in tasks}
         for future in as_completed(futures):
             yield futures[future], future.result()
+
+    def submit(self, task: Task) -> Future[Outcome]:
+        """Have `task` run as soon as a worker is free."""
+        return self._threads.submit(self._attempt, task)
 
     def stop(self, number: signal.Signals) -> None:
         """Have all workers note in the status of their run that they were interrupted, and end."""

@@ -22,6 +22,9 @@ from submitit.core.utils import DelayedSubmission
 from hypo.runs import status as run_status
 from hypo.runs.lock import Claim, holder
 from hypo.runs.outcome import Outcome
+from launchers.packing import found
+from launchers.packing.need import Machine
+from launchers.pool.packed import PackedPool
 from launchers.pool.pool import Pool, Task
 from launchers.watching import cluster, submission
 from launchers.watching.log import BEGIN, why_ended
@@ -50,7 +53,7 @@ class ArrayTask:
     ends_after: float
     about: Mapping[str, Any]
     log: str
-    _pool: Pool | None = field(default=None, repr=False)
+    _pool: Pool | PackedPool | None = field(default=None, repr=False)
     _tasks: Sequence[Task] = field(default=(), repr=False)
     _started_at: float = field(default_factory=time.monotonic)
 
@@ -60,7 +63,7 @@ class ArrayTask:
         print(f"{BEGIN} {about['restart']} of job {about['job']} on {about['node']}", file=sys.stderr, flush=True)
         self._tasks = submission.read_task(Path(self.folder), self.array, self.index)
         limits = submission.read(Path(self.folder))
-        with Pool(_environments(len(self._tasks)), _memory_limit()) as self._pool:
+        with self._workers(limits) as self._pool:
             settled: list[Outcome] = []
             todo: list[Task] = list(self._tasks)
             while todo:
@@ -94,6 +97,22 @@ class ArrayTask:
         for task in self._tasks:
             self._explain(task, outcome)
         return DelayedSubmission(replace(self, _pool=None, _tasks=()))
+
+    def _workers(self, limits: Submission) -> Pool | PackedPool:
+        """A worker for each run; where more runs are to be tried on a GPU, fewer to begin with."""
+        gpus = _gpus()
+        if not limits.arrays[self.array].tries or not gpus:
+            return Pool(_environments(len(self._tasks)), _memory_limit())
+        outputs, sweep = Path(self.folder).parents[3], Path(self.folder).parents[1].name
+        machine = Machine(len(gpus), _cores(), _memory_limit())
+        # Perhaps an earlier start of this job, or another one, has found out something since it was planned.
+        packing, line = found.begin(outputs, {task["kind"] for task in self._tasks}, machine)
+
+        def say(text: str) -> None:
+            print(text, flush=True)
+
+        say(line)
+        return PackedPool(gpus, packing, say, outputs, sweep, _memory_limit())
 
     def _ended_before(self, task: Task, limits: Submission) -> Outcome | None:
         """How a run ended for good in an earlier start of this job, or None when it is to be begun (again)."""
@@ -160,12 +179,20 @@ class ArrayTask:
 
 def _environments(runs: int) -> list[dict[str, str]]:
     """What sets each worker apart: its GPU of the job's, and its share of the cores."""
-    gpus = [gpu for gpu in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu]
-    cores = int(os.environ.get("SLURM_CPUS_PER_TASK", 0)) or len(os.sched_getaffinity(0))
-    threads = {"OMP_NUM_THREADS": str(max(1, cores // runs))}
+    gpus = _gpus()
+    threads = {"OMP_NUM_THREADS": str(max(1, _cores() // runs))}
     if not gpus:
         return [threads] * runs
     return [{**threads, "CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)]} for slot in range(runs)]
+
+
+def _gpus() -> list[str]:
+    """Those of the job."""
+    return [gpu for gpu in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu]
+
+
+def _cores() -> int:
+    return int(os.environ.get("SLURM_CPUS_PER_TASK", 0)) or len(os.sched_getaffinity(0))
 
 
 def _memory_limit() -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hypo.runs.lock import Claim, Lock
 from hypo.runs.outcome import Outcome
 from hypo.runs.status import now
 from hypo.settings.errors import InputError
+from launchers.planning import estimate
 from launchers.planning.report import Report
 from launchers.planning.sweep import Sweep
 from launchers.slurm import sbatch, snapshot
@@ -107,10 +109,12 @@ def _submit(plan: Plan, report: Report) -> None:
     tasks_of: dict[str, str] = {}
     for number, planned in enumerate(plan.arrays):
         name = f"{planned.resources.name}-{submission_id.rpartition('-')[2]}-{number}"
-        submission.write_tasks(folder, number, [[_task(job, sweep) for job in task] for task in planned.tasks])
+        submission.write_tasks(
+            folder, number, [[_task(job, sweep, planned) for job in task] for task in planned.tasks]
+        )
         runs = [[job.directory.path.name for job in task] for task in planned.tasks]
         needs = [job.directory.path.name for job in planned.needs]
-        arrays.append(Array(name, None, runs, needs))
+        arrays.append(Array(name, None, runs, needs, planned.tries))
         record.write()
         needed = ":".join(filter(None, (tasks_of.get(job.run_id) or _earlier(plan, job) for job in planned.needs)))
         others = ":".join(arrays[other].job or "" for other in planned.after)
@@ -122,7 +126,7 @@ def _submit(plan: Plan, report: Report) -> None:
             record.write()
             rest = f" ({number} of {len(plan.arrays)} arrays were submitted)" if number else ""
             raise SlurmError(f"{error}{rest}") from None
-        arrays[-1] = Array(name, job_id, runs, needs)
+        arrays[-1] = replace(arrays[-1], job=job_id)
         record.write()
         for index, task in enumerate(planned.tasks):
             tasks_of |= {job.run_id: f"{job_id}_{index}" for job in task}
@@ -145,8 +149,9 @@ def _parameters(
     )
 
 
-def _task(job: Job, sweep: Sweep) -> dict[str, object]:
-    return {"runs": str(job.runs.resolve()), "record": job.record, "group": sweep.sweep_id}
+def _task(job: Job, sweep: Sweep, array: PlannedArray) -> dict[str, object]:
+    kind = {"kind": estimate.kind(job.config)} if array.tries else {}
+    return {"runs": str(job.runs.resolve()), "record": job.record, "group": sweep.sweep_id, **kind}
 
 
 def _earlier(plan: Plan, needed: Job) -> str | None:

@@ -8,8 +8,12 @@ from functools import cached_property
 
 from hypo.jobs.job import Job
 from hypo.runs.status import of_earlier_version
+from hypo.settings.identity import trains
+from launchers.packing.found import Found, known
 from launchers.planning import estimate
 from launchers.planning.sweep import Sweep, waves
+from launchers.slurm import packing
+from launchers.slurm.packing import Packed
 from launchers.slurm.sbatch import chunks, shares
 from launchers.slurm.settings import Resources, SlurmSettings
 from launchers.watching.cells import Cell
@@ -24,6 +28,7 @@ class PlannedArray:
         needs: the prerequisites of all of them that have no result yet.
         parallel: how many of its tasks may run at a time.
         after: the arrays of the plan, by number, that have to end before; whether well or not.
+        tries: whether its jobs find out if a GPU holds more runs.
     """
 
     resources: Resources
@@ -31,6 +36,7 @@ class PlannedArray:
     needs: Sequence[Job]
     parallel: int
     after: Sequence[int]
+    tries: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,16 +61,18 @@ class Plan:
         planned: list[PlannedArray] = []
         for wave in waves(self.missing):
             groups = [
-                (resources, needs, tasks)
-                for (resources, _), (needs, jobs) in self._alike(wave).items()
-                for tasks in self._chunked(jobs, resources)
+                (given, needs, tasks)
+                for (given, _, _), (needs, jobs) in self._alike(wave).items()
+                for tasks in self._chunked(jobs, given)
             ]
             first = len(planned)
             limits = shares(self.settings.resources.array_parallelism, len(groups)) if groups else []
-            for (resources, needs, tasks), (parallel, behind) in zip(groups, limits, strict=True):
+            for (given, needs, tasks), (parallel, behind) in zip(groups, limits, strict=True):
                 # Waves do not overlap, or their shares would not add up to the limit.
                 after = [*range(first)] if behind is None else [first + behind]
-                planned.append(PlannedArray(resources, tasks, needs, min(parallel, len(tasks)), after))
+                tries = given.tried is not None
+                at_a_time = min(parallel, len(tasks))
+                planned.append(PlannedArray(given.resources, tasks, needs, at_a_time, after, tries))
         return planned
 
     def lines(self) -> list[str]:
@@ -92,26 +100,44 @@ class Plan:
         for number, array in enumerate(self.arrays):
             lines.append(f"  array {number}: {_spoken(array)}")
         if missing:
+            origins = dict.fromkeys(self._packed(job).line for job in missing)
+            lines += [f"  {line}" for line in origins if line]
             lines.append(f"  {self._cost()}")
             lines += filter(None, [of_earlier_version(missing[0].runs)])
         return lines
 
-    def _alike(self, jobs: Sequence[Job]) -> dict[tuple[Resources, str], tuple[list[Job], list[Job]]]:
-        """Runs that can share an array: given the same, needing the same."""
-        found: dict[tuple[Resources, str], tuple[list[Job], list[Job]]] = {}
+    @cached_property
+    def _found(self) -> Mapping[str, Found]:
+        return known(self.sweep.directory.parent.parent)
+
+    def _packed(self, job: Job) -> Packed:
+        """What a run's job is given."""
+        resources = self.settings.resources_for(job)
+        if resources.runs_per_gpu != "auto":
+            return Packed(resources)
+        has_epochs = trains(job.experiment) and not job.to_be_measured
+        return packing.packed(resources, estimate.kind(job.config), self._found, trains=has_epochs)
+
+    def _alike(self, jobs: Sequence[Job]) -> dict[tuple[Packed, str, str], tuple[list[Job], list[Job]]]:
+        """Runs that can share an array: given the same, needing the same; where more is tried, of one kind."""
+        found: dict[tuple[Packed, str, str], tuple[list[Job], list[Job]]] = {}
         for job in jobs:
             needs = [needed for needed in job.prerequisites if self.cells[needed.run_id].state != "done"]
-            key = (self.settings.resources_for(job), " ".join(needed.run_id for needed in needs))
+            given = self._packed(job)
+            kind = "" if given.tried is None else estimate.kind(job.config)
+            key = (given, " ".join(needed.run_id for needed in needs), kind)
             found.setdefault(key, (needs, []))[1].append(job)
         return found
 
-    def _chunked(self, jobs: Sequence[Job], resources: Resources) -> list[list[list[Job]]]:
-        tasks = [list(jobs[first : first + resources.slots]) for first in range(0, len(jobs), resources.slots)]
+    def _chunked(self, jobs: Sequence[Job], given: Packed) -> list[list[list[Job]]]:
+        slots, first = given.resources.slots, given.first
+        others = range(first, len(jobs), slots)
+        tasks = [list(jobs[:first]), *(list(jobs[begin : begin + slots]) for begin in others)]
         return [[tasks[index] for index in chunk] for chunk in chunks(len(tasks), self.max_array_size)]
 
     def _cost(self) -> str:
         expected = estimate.seconds(self.missing)
-        resources = {job.run_id: self.settings.resources_for(job) for job in self.missing}
+        resources = {job.run_id: self._packed(job).resources for job in self.missing}
         known = {run_id: seconds for run_id, seconds in expected.items() if seconds is not None}
         if not known:
             return "Cost: unknown, there is no earlier run of this kind"

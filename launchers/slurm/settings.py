@@ -11,6 +11,8 @@ from hypo.jobs.job import Job
 from hypo.settings import checks
 from hypo.settings.components import build
 from hypo.settings.errors import InputError
+from launchers.packing import setting
+from launchers.packing.setting import RunsPerGpu
 from launchers.planning import conditions
 from launchers.planning.conditions import Conditions
 
@@ -34,8 +36,8 @@ class Resources:
     """What one job of Slurm's is given. The names are those of the published submitit launcher.
 
     None leaves a setting to the cluster. `name` is what the queue shows; `setup` are shell commands that run
-    before Python does; `python` is the interpreter on the node; `additional_parameters` go to sbatch as they
-    are. All other names are sbatch's own.
+    before Python does; `python` is the interpreter on the node; `runs_per_gpu` is a number, or "auto" for
+    `launchers.slurm.packing`; `additional_parameters` go to sbatch as they are. All other names are sbatch's own.
     """
 
     name: str = "hypo"
@@ -65,10 +67,10 @@ class Resources:
     setup: tuple[str, ...] | None = None
     srun_args: tuple[str, ...] | None = None
     python: str | None = None
-    runs_per_gpu: int = 1
+    runs_per_gpu: RunsPerGpu = 1
 
     def __post_init__(self) -> None:
-        for name in ("timeout_min", "array_parallelism", "runs_per_gpu", "cpus_per_task", "cpus_per_gpu"):
+        for name in ("timeout_min", "array_parallelism", "cpus_per_task", "cpus_per_gpu"):
             if getattr(self, name) is not None:
                 checks.integer(name, getattr(self, name), at_least=1)
         for name in ("gpus_per_node", "gpus_per_task"):
@@ -94,8 +96,13 @@ class Resources:
 
     @property
     def slots(self) -> int:
-        """How many runs a job holds at a time."""
-        return max(1, self.gpus) * self.runs_per_gpu
+        """How many runs a job holds at a time; as many as GPUs where that is to be found out."""
+        return max(1, self.gpus) * (1 if self.runs_per_gpu == "auto" else self.runs_per_gpu)
+
+    @property
+    def cores(self) -> int | None:
+        """How many cores a job has; None where that is the cluster's choice."""
+        return self.cpus_per_task or (self.gpus * (self.cpus_per_gpu or 0) or None)
 
     @property
     def _gpus_in_gres(self) -> int:
@@ -179,7 +186,9 @@ def _resources(settings: Mapping[str, Any], key: str) -> Resources:
     name = str(given) if isinstance(given, (str, int)) and not isinstance(given, bool) else ""
     if not re.fullmatch(r"[\w.+-]+", name):
         raise InputError(f"{key}.name: takes letters, digits and . _ + -, got {checks.shown(given)}")
-    return replace(build(settings, key, Resources), name=name)
+    runs_per_gpu = setting.read(f"{key}.runs_per_gpu", settings.get("runs_per_gpu", Resources.runs_per_gpu))
+    others = {item: value for item, value in settings.items() if item != "runs_per_gpu"}
+    return replace(build(others, key, Resources), name=name, runs_per_gpu=runs_per_gpu)
 
 
 def _additional(options: Any) -> dict[str, Any]:

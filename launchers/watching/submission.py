@@ -28,12 +28,14 @@ class Array:
         job: its id, None until sbatch has answered.
         tasks: for each task the names of the run directories it works on.
         needs: the runs that all of these need first.
+        tries: whether its tasks find out how many of their runs share a GPU, or begin all at once.
     """
 
     name: str
     job: str | None
     tasks: Sequence[Sequence[str]]
     needs: Sequence[str]
+    tries: bool = False
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ def add_files(run: Path, epochs: int = 5, size: int = 8, channels: int = 1) -> N
         "ended_at": "2026-11-21T06:01",
         "host": "node-7",
         "outcome": "done",
+        "usage": {"seconds": 60, "peak_memory": 3 * 2**30, "gpu_utilisation": 0.875},
     }
     (run / "status.json").write_text(json.dumps({**status, "attempts": [attempt]}))
 

@@ -89,6 +89,7 @@ def test_a_runs_page_has_settings_environment_attempts_history_and_pictures(repo
     text = page.read_text()
     for said in ("lambda<td>10", "node-7", "stretched 15.9 times", "dog</span> → cat"):
         assert said in text
+    assert "<td>3.00 GiB</td><td>—</td><td>88 %</td>" in text  # what the attempt used
     assert page.with_name(f"{page.stem}-pictures-hidden.webp").read_bytes()[8:12] == b"WEBP"
     shared = (report / "assets" / "common.js").read_text()
     assert '["recipe.epochs", "40"]' in shared

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import types
 from collections.abc import Callable, Sequence
-from typing import Any, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import pytest
 from hydra.errors import HydraException
@@ -37,7 +36,7 @@ def may(hint: Any) -> set[str]:
 
 def must(hint: Any) -> set[str]:
     """Which of VALUES every setting of that type takes."""
-    optional = get_origin(hint) in (Union, types.UnionType)
+    optional = type(None) in get_args(hint)
     return {"true"} if hint is bool else {"null"} if optional else set()
 
 

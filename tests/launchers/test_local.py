@@ -12,11 +12,17 @@ from pathlib import Path
 
 import pandas
 import pytest
+import torch
+import yaml
 from typed_command import Typed, typed
 
 from analysis.reading.collect import collect
 from hypo.runs.outcome import Outcome
 from hypo.runs.status import read as status
+from launchers.packing import found
+from launchers.packing.need import Machine, Need
+from launchers.packing.policy import Packing
+from launchers.planning import estimate
 from launchers.pool.pool import Pool, Task
 
 SHORT = ("recipe.epochs=1", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")
@@ -101,13 +107,57 @@ def test_a_planned_run_has_no_directory_until_it_starts(run: Run, tmp_path: Path
     assert states(tmp_path) == ["done"] * 3
 
 
+AUTO = "hydra.launcher.runs_per_gpu=auto"
+
+
+def test_a_gpu_begins_with_one_run_and_holds_what_an_earlier_sweep_found(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On GPUs that are not there: the runs are computed on the CPU."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    first = run("seed=0", "hydra/launcher=local", AUTO)
+    assert first.code == 0
+    assert "1 to run, 1 at a time\n1 run a GPU to begin with (hydra.launcher.runs_per_gpu=auto)\n" in first.out
+    kind = estimate.kind(yaml.safe_load((the_run(tmp_path / "outputs", 0) / "config.yaml").read_text()))
+    packing = Packing(Machine(1, 4), runs=2, is_final=True, speed_up=1.62)
+    found.keep(tmp_path / "outputs", [kind], packing, Need("Pretend"), "2b6d58fbe58b")
+    second = run("seed=1,2", "hydra/launcher=local", AUTO)
+    assert second.code == 0
+    assert (
+        "2 to run, 2 at a time\n2 runs a GPU, as sweep 2b6d58fbe58b found "
+        "(1.62 × the images a second of one; Pretend)\n" in second.out
+    )
+    third = run("seed=1", "hydra/launcher=local", AUTO)
+    assert "a GPU" not in third.out  # there is nothing to run
+
+
+def test_where_there_is_no_gpu_none_is_shared(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    typed = run("seed=0", "hydra/launcher=local", AUTO, "hydra.launcher.workers=2")
+    assert typed.code == 0
+    assert "There is no GPU here for runs to share (hydra.launcher.runs_per_gpu=auto)\n" in typed.out
+
+
+def test_how_many_are_found_out_or_set(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    typed = run("seed=0", "hydra/launcher=local", AUTO, "hydra.launcher.workers=2")
+    assert typed.code == 2
+    assert typed.err == "error: hydra.launcher.workers: takes null beside runs_per_gpu=auto, got 2\n"
+    assert not (tmp_path / "outputs").exists()
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
         ("hydra.launcher.workers=0", "hydra.launcher.workers: takes a whole number >= 1, got 0"),
         ("hydra.launcher.workers=two", "hydra.launcher.workers: takes a whole number >= 1, got 'two'"),
         ("hydra.launcher.gpus=[99]", "hydra.launcher.gpus: takes indices below "),
-        ("hydra.launcher.runs_per_gpu=0", "hydra.launcher.runs_per_gpu: takes a whole number >= 1, got 0"),
+        ("hydra.launcher.runs_per_gpu=0", "hydra.launcher.runs_per_gpu: takes a whole number >= 1 or auto, got 0"),
+        (
+            "hydra.launcher.runs_per_gpu=many",
+            "hydra.launcher.runs_per_gpu: takes a whole number >= 1 or auto, got ",
+        ),
         ("hydra.launcher.wokers=2", "hydra.launcher.wokers: no such setting"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -140,3 +141,26 @@ def test_runs_that_share_a_job_share_nothing_else(sweep: Sweep) -> None:
 def runs(sweep: Sweep, pattern: str) -> list[Path]:
     """The run directories whose names are like that."""
     return sorted((sweep.folder / "outputs" / "runs").glob(pattern))
+
+
+def test_how_many_runs_share_a_gpu_is_found_out_by_a_job_and_planned_with_from_then_on(sweep: Sweep) -> None:
+    """Its GPUs are pretended, and the runs are on the CPU: whether two pay is the machine's affair."""
+    packing = ("hydra.launcher.gpus_per_node=1", "hydra.launcher.cpus_per_task=2", "hydra.launcher.mem_gb=3")
+    long = ("recipe.epochs=700", "tracking=disabled", "device=cpu")
+    command = (*long, *ON_SLURM, *packing, "hydra.launcher.runs_per_gpu=auto", "hydra.launcher.wait=true")
+    first = sweep.type(*command, "seed=0,1,2")
+    assert first.code == 0, first.out
+    assert "  array 0: 2 jobs (3 runs), " in first.out
+    assert "  1 run a GPU to begin with " in first.out
+    (kept,) = (sweep.folder / "outputs" / "packing").iterdir()
+    found = json.loads(kept.read_text())
+    assert found["runs_per_gpu"] in (1, 2)
+    (log,) = (sweep.folder / "outputs").glob("sweeps/*/submissions/*/logs/*_0_0_log.out")
+    decisions = [line for line in log.read_text().splitlines() if "images a second" in line]
+    assert decisions[0].startswith("1 run a GPU: ")
+    second = sweep.type(*command, "seed=0,1,2,3", "hydra.launcher.dry_run=true")
+    more = "; the first job of an array tries more" if not found["is_final"] and found["runs_per_gpu"] == 1 else ""
+    runs = f"{found['runs_per_gpu']} run{'s' if found['runs_per_gpu'] > 1 else ''} a GPU"
+    (line,) = [line for line in second.out.splitlines() if " a GPU, as sweep " in line]
+    assert line.startswith(f"  {runs}, as sweep {found['sweep']} found")
+    assert line.endswith(more)

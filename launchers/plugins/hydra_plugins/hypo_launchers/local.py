@@ -11,8 +11,12 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 if TYPE_CHECKING:
+    from hypo.jobs.job import Job
+    from launchers.packing.setting import RunsPerGpu
     from launchers.planning.report import Report
     from launchers.planning.sweep import Sweep
+    from launchers.pool.packed import PackedPool
+    from launchers.pool.pool import Pool
 
 
 class LocalLauncher(Launcher):
@@ -21,7 +25,7 @@ class LocalLauncher(Launcher):
     Attributes:
         workers: how many processes; None takes one for each run that the GPUs hold, else one for each core.
         gpus: indices of the GPUs; None takes all that are there.
-        runs_per_gpu: how many runs share a GPU.
+        runs_per_gpu: how many runs share a GPU; "auto" finds out how many pay.
         retry_failed: whether jobs that failed before are tried again.
     """
 
@@ -29,7 +33,7 @@ class LocalLauncher(Launcher):
         self,
         workers: int | None = None,
         gpus: Sequence[int] | None = None,
-        runs_per_gpu: int = 1,
+        runs_per_gpu: int | str = 1,
         retry_failed: bool = True,
     ) -> None:
         self._workers, self._gpus, self._runs_per_gpu = workers, gpus, runs_per_gpu
@@ -56,54 +60,96 @@ class LocalLauncher(Launcher):
         from launchers.planning.sweep import compose
 
         checks.choice("hydra.launcher.retry_failed", self._retry_failed, (True, False))
-        self._environments()
+        self._places()
         return compose(self._loader, self._config, job_overrides)
 
     def run(self, sweep: Sweep) -> Report:
         """Run what is missing and print plan and progress."""
+        from launchers.planning import estimate
         from launchers.planning.report import Report
         from launchers.planning.sweep import waves
-        from launchers.pool.pool import Pool
 
-        environments = self._environments()
+        gpus, runs_per_gpu, workers = self._places()
         missing = sweep.missing(self._retry_failed)
         sweep.create()
         report = Report(sweep)
-        report.plan(missing, f"{min(len(environments), len(missing))} at a time")
-        with sweep.at_work(), Pool(environments[: len(missing)]) as pool:
+        pool: Pool | PackedPool
+        if gpus and runs_per_gpu == "auto":
+            pool = _packed_pool(gpus, missing, report)
+        else:
+            pool = _pool(gpus, workers, missing, report)
+        if not gpus and runs_per_gpu == "auto":
+            report.line("There is no GPU here for runs to share (hydra.launcher.runs_per_gpu=auto)")
+        with sweep.at_work(), pool:
             for wave in waves(missing):
                 jobs = {job.run_id: job for job in wave}
                 tasks = [
-                    {"runs": str(job.runs.resolve()), "record": job.record, "group": sweep.sweep_id}
+                    {
+                        "runs": str(job.runs.resolve()),
+                        "record": job.record,
+                        "group": sweep.sweep_id,
+                        "kind": estimate.kind(job.config),
+                    }
                     for job in wave
                 ]
                 for task, outcome in pool.run(tasks):
                     report.finished(jobs[task["record"]["config"]["run_id"]], outcome)
         return report
 
-    def _environments(self) -> list[Mapping[str, str]]:
-        """What sets each worker apart: its GPU, or its share of the cores."""
+    def _places(self) -> tuple[list[str], RunsPerGpu, int]:
+        """The GPUs, how many runs share one, and how many workers there are at most."""
         import os
 
         import torch
 
         from hypo.settings import checks
         from hypo.settings.errors import InputError
+        from launchers.packing import setting
 
         there = torch.cuda.device_count()
-        per_gpu = checks.integer("hydra.launcher.runs_per_gpu", self._runs_per_gpu, at_least=1)
+        per_gpu = setting.read("hydra.launcher.runs_per_gpu", self._runs_per_gpu)
         gpus = range(there) if self._gpus is None else self._gpus
         listed = isinstance(gpus, Sequence) and not isinstance(gpus, str)
         if not listed or any(gpu not in range(there) for gpu in gpus):
             raise InputError(
                 f"hydra.launcher.gpus: takes indices below {there}, such as [0], got {checks.shown(gpus)}"
             )
-        cores = os.cpu_count() or 1
-        slots = len(gpus) * per_gpu or cores
-        workers = (
-            slots if self._workers is None else checks.integer("hydra.launcher.workers", self._workers, at_least=1)
-        )
-        threads = {"OMP_NUM_THREADS": str(max(1, cores // workers))}
-        if not gpus:
-            return [threads] * workers
-        return [{**threads, "CUDA_VISIBLE_DEVICES": str(gpus[slot % len(gpus)])} for slot in range(workers)]
+        names = [str(gpu) for gpu in gpus]
+        workers = len(names) * (1 if per_gpu == "auto" else per_gpu) or os.cpu_count() or 1
+        if self._workers is not None:
+            workers = checks.integer("hydra.launcher.workers", self._workers, at_least=1)
+            if names and per_gpu == "auto":
+                raise InputError(f"hydra.launcher.workers: takes null beside runs_per_gpu=auto, got {workers}")
+        return names, per_gpu, workers
+
+
+def _pool(gpus: Sequence[str], workers: int, missing: Sequence[Job], report: Report) -> Pool:
+    """With so many workers, each with its GPU, or its share of the cores."""
+    import os
+
+    from launchers.pool.pool import Pool
+
+    threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // workers))}
+    shares: list[Mapping[str, str]] = [threads] * workers
+    if gpus:
+        shares = [{**threads, "CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)]} for slot in range(workers)]
+    report.plan(missing, f"{min(workers, len(missing))} at a time")
+    return Pool(shares[: len(missing)])
+
+
+def _packed_pool(gpus: Sequence[str], missing: Sequence[Job], report: Report) -> PackedPool:
+    """Which finds out how many runs share a GPU, or knows it from earlier sweeps."""
+    import os
+
+    from launchers.packing import found
+    from launchers.packing.need import Machine, machine_memory
+    from launchers.planning import estimate
+    from launchers.pool.packed import PackedPool
+
+    machine = Machine(len(gpus), os.cpu_count() or 1, machine_memory())
+    outputs = report.sweep.directory.parent.parent
+    packing, line = found.begin(outputs, {estimate.kind(job.config) for job in missing}, machine)
+    report.plan(missing, f"{min(len(gpus) * packing.runs, len(missing))} at a time")
+    if missing:
+        report.line(line)
+    return PackedPool(gpus, packing, report.line, outputs, report.sweep.sweep_id)

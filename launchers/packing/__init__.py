@@ -1,0 +1,1 @@
+"""How many runs share a GPU."""
