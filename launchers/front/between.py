@@ -11,8 +11,8 @@ SMALLEST = 1e-3
 def between(low: float, high: float) -> float | None:
     """A λ of one or two digits strictly between, for 0 <= low < high; None where there is none.
 
-    It is about the geometric mean, because defenses answer to factors of λ: 14 between 10 and 20, 30 between 10 and
-    100. Between 0 and another λ it is a tenth of that. One digit is enough where that is not far from the middle.
+    It is about the geometric mean, because defenses answer to factors of λ: 14 between 10 and 20, 30 between 10
+    and 100. Between 0 and another λ it is a tenth of that. One digit will do where it is not far from the middle.
     """
     if low == 0:
         tenth = _rounded(high / 10, digits=1)

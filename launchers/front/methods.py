@@ -68,11 +68,10 @@ def methods(cells: Sequence[Words], jobs: Sequence[Job]) -> list[Method]:
             found.setdefault(words, Method(words)).add(cell, job)
     several = [method for method in found.values() if len(method.jobs) > 1]
     if not several:
-        typed = {word.partition("=")[2]: None for cell in cells for word in cell if _key(word) == "lambda"}
-        got = f"lambda={','.join(typed)}" if typed else "none"
+        values = dict.fromkeys(f"{lambda_:g}" for method in found.values() for lambda_ in method.jobs)
         raise InputError(
             "lambda: hydra/sweeper=front begins between two values or more of a defense that has λ, "
-            f"such as defense=thrm lambda=0,100; got {got}"
+            f"such as defense=thrm lambda=0,100; got {f'λ = {next(iter(values))}' if values else 'no λ'}"
         )
     return several
 

@@ -70,6 +70,27 @@ def test_every_setting_of_the_sweeper_takes_what_it_is_meant_for(loader: Any, he
     assert tried("hydra.sweeper.grids", attempt) == {"null", "[]", "[null]"}
 
 
+def test_every_setting_of_a_front_takes_what_its_type_takes(loader: Any, here: Path) -> None:
+    master = loader.load_configuration("config", ["hydra/sweeper=front"], run_mode=RunMode.MULTIRUN)
+
+    class Taking:
+        def compose(self, job_overrides: object) -> None:
+            raise TakenError
+
+        def run(self, sweep: object) -> None: ...
+
+    def attempt(typed: str) -> None:
+        sweeper = made(loader, master, typed, "sweeper")
+        sweeper.launcher = Taking()
+        with pytest.raises(TakenError):
+            sweeper.sweep([])
+
+    assert tried("hydra.sweeper", attempt) == tried("hydra.sweeper._target_", attempt) == set()
+    for setting, kind in {"gap": float, "budget": int}.items():
+        taken = tried(f"hydra.sweeper.{setting}", attempt)
+        assert must(kind) <= taken <= may(kind), setting
+
+
 def made(loader: Any, master: Any, typed: str, kind: str = "launcher") -> Any:
     """The launcher or sweeper that Hydra makes of `master` with one setting changed."""
     config = OmegaConf.create(
