@@ -42,6 +42,12 @@ class Candidates:
     search: int
     at_end: bool
 
+    def of(self, chosen: Tensor) -> Candidates:
+        """Those that are `chosen`, a bool for each."""
+        at = chosen.nonzero().squeeze(1)
+        parts = (each[at] for each in (self.indices, self.logits, self.predictions, self.counts))
+        return Candidates(*parts, self.search, self.at_end)
+
 
 Record = Callable[[Candidates], None]
 
@@ -158,7 +164,8 @@ class PooledSearch:
         for number in range(search.steps):
             if self.every_iterate and number in compactions and states:
                 kept = undecided()[pool]
-                pool, images, states = pool[kept], images[kept], compacted(states, kept, self.batch)
+                if pool.device.type != "cpu" or not kept.all():
+                    pool, images, states = pool[kept], images[kept], compacted(states, kept, self.batch)
             for at, part in enumerate(parts(len(pool), self.batch)):
                 clean = self._in_units(images[part])
                 visit = search.step(self.model, states[at], clean, goal(pool[part]), self.threat_model, number)

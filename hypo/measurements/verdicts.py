@@ -114,6 +114,9 @@ class Verdicts:
         return ~self.correct[at] & (candidates.predictions != self.clean[at])
 
     def _record(self, candidates: Candidates) -> None:
+        if candidates.indices.device.type == "cpu":  # on a GPU to choose them would take a synchronisation
+            # Only where a prediction is another than the clean one can there be something to take note of.
+            candidates = candidates.of(candidates.predictions != self.clean[candidates.indices])
         at, counts = candidates.indices, candidates.counts
         right = candidates.predictions == self.labels[at]
         self._attribute(self.decided_by, candidates, right ^ self.correct[at])

@@ -25,8 +25,8 @@ def climb(
     points = points.detach().requires_grad_()
     logits = model(points)
     value = objective(logits)
-    # Summed, not averaged: a mean would make the gradient's size depend on the batch.
-    (gradient,) = torch.autograd.grad(value.sum(), points)
+    # Of their sum, not of their mean, which would make the gradient's size depend on the batch.
+    (gradient,) = torch.autograd.grad(value, points, torch.ones_like(value))
     return logits.detach(), value.detach(), gradient
 
 
@@ -42,5 +42,8 @@ def unless_stalled(gradient: Tensor, noise: Tensor, number: int) -> Tensor:
         number: which step this is.
     """
     stalled = each(gradient.flatten(1).abs().amax(1).eq(0), gradient)
+    # A CPU has nothing to synchronise with, and there to look costs less than to choose.
+    if stalled.device.type == "cpu" and not stalled.any():
+        return gradient
     random_direction = noise.flatten(1).roll(number + 1, dims=1).view_as(noise)
     return torch.where(stalled, random_direction, gradient)
