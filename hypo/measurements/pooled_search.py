@@ -45,8 +45,9 @@ class Candidates:
     def of(self, chosen: Tensor) -> Candidates:
         """Those that are `chosen`, a bool for each."""
         at = chosen.nonzero().squeeze(1)
-        parts = (each[at] for each in (self.indices, self.logits, self.predictions, self.counts))
-        return Candidates(*parts, self.search, self.at_end)
+        return Candidates(
+            *(self.indices[at], self.logits[at], self.predictions[at], self.counts[at]), self.search, self.at_end
+        )
 
 
 Record = Callable[[Candidates], None]
