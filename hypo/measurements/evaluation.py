@@ -155,6 +155,7 @@ def evaluate(
                 evaluation.every_iterate,
                 seed,
                 whole.told,
+                passes,
             )
             # A search does all it can before the next one: what that adds can only be more, and is its own.
             for place, pair in enumerate(attacks):

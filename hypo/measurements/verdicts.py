@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hypo.attacks.goals.goal import lead
-from hypo.measurements.pooled_search import Candidates
+from hypo.measurements.candidates import Candidates
 from hypo.measurements.risks import Flags
 
 
