@@ -25,6 +25,7 @@ from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.finding import Core, Finding
 from hypo.measurements.measurement import Measurement, Subject
 from hypo.measurements.risks import decided, risks, searches
+from hypo.runs.checkpoints import Checkpoints
 from hypo.runs.crafted import Crafted
 from hypo.runs.directory import RunDirectory
 from hypo.runs.loading import load_flags, load_model
@@ -156,24 +157,26 @@ class Experiment:
 
         model = self.build_model(data, needed_by).to(device)
 
-        def after_epoch(checkpoint: dict) -> None:
-            directory.save_checkpoint(checkpoint)
-            observer.epoch(checkpoint["history"][-1], self.recipe.epochs)
-
         def train_here() -> None:
             crafted = Crafted(directory.path.parent.parent / "crafted", directory.path.name)
             prepared = self.training_data.prepare(data, self, needed_by("training_data"), crafted)
-            train(
-                model,
-                prepared.train.to(device),
-                prepared.maximum,
-                _given(self.defense, [needed.to(device) for needed in needed_by("defense")]),
-                self.threat_model,
-                self.recipe,
-                self.seed,
-                resume=directory.load_checkpoint(device),
-                after_epoch=after_epoch,
-            )
+            with Checkpoints(directory) as checkpoints:
+
+                def after_epoch(checkpoint: dict) -> None:
+                    checkpoints.put(checkpoint)
+                    observer.epoch(checkpoint["history"][-1], self.recipe.epochs)
+
+                train(
+                    model,
+                    prepared.train.to(device),
+                    prepared.maximum,
+                    _given(self.defense, [needed.to(device) for needed in needed_by("defense")]),
+                    self.threat_model,
+                    self.recipe,
+                    self.seed,
+                    resume=directory.load_checkpoint(device),
+                    after_epoch=after_epoch,
+                )
             directory.save_model(model, data.shape, len(data.classes))
 
         with few_threads(model, self.recipe.batch):

@@ -12,8 +12,9 @@ from hypo.attacks.goals.goal import Goal
 from hypo.attacks.searches.search import best_from
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import Split
+from hypo.measurements.candidates import Candidates
 from hypo.measurements.evaluation import Evaluation
-from hypo.measurements.pooled_search import Candidates, PooledSearch, Progress
+from hypo.measurements.pooled_search import PooledSearch, Progress
 from hypo.settings.randomness import example_noise
 
 

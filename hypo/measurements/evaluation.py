@@ -17,11 +17,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from hypo.attacks.goals.adversarial import Adversarial
-from hypo.attacks.goals.goal import Goal, PerExample
-from hypo.attacks.goals.hypocritical import Hypocritical
+from hypo.attacks.goals.goal import Goal
 from hypo.attacks.goals.margin import Margin
 from hypo.attacks.goals.stability import Stability
+from hypo.attacks.goals.verification import Verification
 from hypo.attacks.model_state import attacked
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.search import Search
@@ -156,6 +155,7 @@ def evaluate(
                 evaluation.every_iterate,
                 seed,
                 whole.told,
+                passes,
             )
             # A search does all it can before the next one: what that adds can only be more, and is its own.
             for place, pair in enumerate(attacks):
@@ -206,12 +206,7 @@ def _attack(
     """One search of the examples in `pool`, for their own flags and then for stability."""
 
     def verification(indices: Tensor) -> Goal:
-        label = verdicts.labels[indices]
-        return PerExample(
-            verdicts.correct[indices],
-            evaluation.climbing(Adversarial(label)),
-            evaluation.climbing(Hypocritical(label)),
-        )
+        return evaluation.climbing(Verification(verdicts.labels[indices], verdicts.correct[indices]))
 
     def stability(indices: Tensor) -> Goal:
         return evaluation.climbing(Stability(verdicts.logits[indices]))

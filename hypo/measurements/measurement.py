@@ -14,10 +14,11 @@ from hypo.attacks.goals.goal import Goal
 from hypo.attacks.model_state import attacked
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import ImageData, Split
+from hypo.measurements.candidates import Candidates
 from hypo.measurements.evaluation import Evaluation, clean_logits
 from hypo.measurements.finding import Finding
 from hypo.measurements.kept import NOTHING, Kept
-from hypo.measurements.pooled_search import Candidates, PooledSearch, Progress
+from hypo.measurements.pooled_search import PooledSearch, Progress
 from hypo.measurements.risks import Flags
 from hypo.settings.precision import full_precision
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from hypo.attacks.goals.goal import Goal
-from hypo.attacks.searches.search import Search, State, in_ball
+from hypo.attacks.searches.search import Search, State, Visit, in_ball
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.datasets.images import Split
+from hypo.measurements.candidates import Candidates, Record
+from hypo.measurements.passes import Passes
+from hypo.measurements.refilled import Attack
 from hypo.settings.randomness import example_noise
 
 AT_ONCE = 2**27
@@ -22,28 +25,9 @@ Progress = Callable[[int, int], None]
 """Called with how much is done, and out of how much."""
 
 
-@dataclass(frozen=True)
-class Candidates:
-    """One more candidate of each of some examples.
-
-    Attributes:
-        indices: (candidates,) int64, the examples.
-        logits: (candidates, classes), without gradient.
-        predictions: (candidates,) int64, what the model takes them for.
-        counts: (candidates,) bool, whether to take note of it.
-        search: which search found them, from 0.
-        at_end: whether this is where a restart ends.
-    """
-
-    indices: Tensor
-    logits: Tensor
-    predictions: Tensor
-    counts: Tensor
-    search: int
-    at_end: bool
-
-
-Record = Callable[[Candidates], None]
+REFILLED_ON = ("cuda",)
+"""The devices on which a batch keeps its size and who is decided leaves the place to another, so that a CUDA graph
+can hold a step. On a CPU the batches shrink instead."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +42,7 @@ class PooledSearch:
         every_iterate: whether every point visited is a candidate, or only where each restart ends.
         seed: of the random starting points.
         progress: told how much is done of each run, all its restarts together, as if no example left early.
+        passes: where those are counted that go through the model.
     """
 
     model: nn.Module
@@ -69,6 +54,7 @@ class PooledSearch:
     every_iterate: bool
     seed: int
     progress: Progress
+    passes: Passes = field(default_factory=Passes)
 
     def run(
         self,
@@ -143,6 +129,12 @@ class PooledSearch:
         """One restart of the examples at `pool` (int64); `progress` is told how many of its steps are done."""
         images = self.test.images[pool]
         noise = example_noise(*noise_of, self.examples[pool], tuple(images.shape[1:]))
+        if getattr(search, "alike", False) and pool.device.type in REFILLED_ON:
+            before = self.passes.images
+            attack = self._refilled(place, search, goal, undecided, record)
+            # A replay puts images through the model that nobody else counts.
+            self.passes.images = before + attack.run(pool, images, noise, self.batch, progress)
+            return
         states = [
             self._begin(search, self._in_units(images[part]), goal(pool[part]), noise[part])
             for part in parts(len(pool), self.batch)
@@ -158,7 +150,8 @@ class PooledSearch:
         for number in range(search.steps):
             if self.every_iterate and number in compactions and states:
                 kept = undecided()[pool]
-                pool, images, states = pool[kept], images[kept], compacted(states, kept, self.batch)
+                if pool.device.type != "cpu" or not kept.all():
+                    pool, images, states = pool[kept], images[kept], compacted(states, kept, self.batch)
             for at, part in enumerate(parts(len(pool), self.batch)):
                 clean = self._in_units(images[part])
                 visit = search.step(self.model, states[at], clean, goal(pool[part]), self.threat_model, number)
@@ -171,6 +164,24 @@ class PooledSearch:
         with torch.no_grad():
             for at, part in enumerate(parts(len(pool), self.batch)):
                 looked_at(part, self.model(states[at]["points"]), None, at_end=True)
+
+    def _refilled(
+        self,
+        place: int,
+        search: Search,
+        goal: Callable[[Tensor], Goal],
+        undecided: Callable[[], Tensor],
+        record: Record,
+    ) -> Attack:
+        def step(state: State, images: Tensor, goal: Goal, numbers: Tensor) -> Visit:
+            return search.step(self.model, state, images, goal, self.threat_model, numbers)
+
+        def begin(images: Tensor, goal: Goal, noise: Tensor) -> State:
+            return self._begin(search, images, goal, noise)
+
+        return Attack(
+            *(begin, step, search.steps, self._in_units, goal, undecided, record, place, self.every_iterate)
+        )
 
     def _in_units(self, images: Tensor) -> Tensor:
         return images.float() / self.maximum

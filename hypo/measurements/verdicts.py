@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hypo.attacks.goals.goal import lead
-from hypo.measurements.pooled_search import Candidates
+from hypo.measurements.candidates import Candidates
 from hypo.measurements.risks import Flags
 
 
@@ -114,6 +114,9 @@ class Verdicts:
         return ~self.correct[at] & (candidates.predictions != self.clean[at])
 
     def _record(self, candidates: Candidates) -> None:
+        if candidates.indices.device.type == "cpu":  # on a GPU to choose them would take a synchronisation
+            # Only where a prediction is another than the clean one can there be something to take note of.
+            candidates = candidates.of(candidates.predictions != self.clean[candidates.indices])
         at, counts = candidates.indices, candidates.counts
         right = candidates.predictions == self.labels[at]
         self._attribute(self.decided_by, candidates, right ^ self.correct[at])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import suppress
+from importlib import import_module
 
 # Slurm signals every process of a job; this one ends when the one that started it does.
 for _number in (signal.SIGTERM, signal.SIGUSR2):
@@ -19,3 +20,7 @@ with suppress(Exception):  # code that is broken fails again in each worker, whi
 
     import hypo.command_line.explain
     import hypo.command_line.worker  # noqa: F401
+
+    # What every run comes to need and imports then, the first of them for an optimizer's step: here once for all.
+    for _name in ("torch._dynamo", "pandas.io.parquet", "pyarrow.dataset", "safetensors.torch", "PIL.Image"):
+        import_module(_name)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given
@@ -12,6 +14,7 @@ from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.attacks.goals.margin import Margin
 from hypo.attacks.goals.stability import Stability, divergence
 from hypo.attacks.goals.targeted import Targeted
+from hypo.attacks.goals.verification import Verification
 
 EXAMPLES, CLASSES = 8, 5
 
@@ -128,3 +131,21 @@ def test_each_example_of_a_batch_can_have_its_own_goal() -> None:
     sign = torch.where(condition, 1.0, -1.0)
     assert torch.equal(goal.objective(logits), sign * cross_entropy)
     assert torch.equal(goal.margin(logits), -sign * lead(logits, labels))
+
+
+@pytest.mark.parametrize("climbed", [lambda goal: goal, Margin])
+def test_verification_is_the_adversary_and_the_false_friend_to_the_bit(climbed: Callable[[Goal], Goal]) -> None:
+    logits, _, labels = drawn(4, scale=20)
+    correct = torch.arange(EXAMPLES) % 2 == 0
+    apart = PerExample(correct, climbed(Adversarial(labels)), climbed(Hypocritical(labels)))
+    together = climbed(Verification(labels, correct))
+    for name in ("classes", "wanted", "starts_gaussian"):
+        assert torch.equal(getattr(together, name), getattr(apart, name)), name
+    assert torch.equal(together.margin(logits), apart.margin(logits))
+    found = []
+    for goal in (apart, together):
+        at = logits.clone().requires_grad_()
+        value = goal.objective(at)
+        found.append((value, *torch.autograd.grad(value.sum(), at)))
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)

@@ -25,12 +25,12 @@ def climb(
     points = points.detach().requires_grad_()
     logits = model(points)
     value = objective(logits)
-    # Summed, not averaged: a mean would make the gradient's size depend on the batch.
-    (gradient,) = torch.autograd.grad(value.sum(), points)
+    # Of their sum, not of their mean, which would make the gradient's size depend on the batch.
+    (gradient,) = torch.autograd.grad(value, points, torch.ones_like(value))
     return logits.detach(), value.detach(), gradient
 
 
-def unless_stalled(gradient: Tensor, noise: Tensor, number: int) -> Tensor:
+def unless_stalled(gradient: Tensor, noise: Tensor, number: int | Tensor) -> Tensor:
     """`gradient`, or a random direction for the examples where it is zero.
 
     A confident example's cross-entropy has gradient exactly 0 in floating point. It then walks in a seeded random
@@ -39,8 +39,19 @@ def unless_stalled(gradient: Tensor, noise: Tensor, number: int) -> Tensor:
 
     Args:
         gradient, noise: (batch, channels, height, width).
-        number: which step this is.
+        number: which step this is; or (batch,) int64, each example's own.
     """
     stalled = each(gradient.flatten(1).abs().amax(1).eq(0), gradient)
-    random_direction = noise.flatten(1).roll(number + 1, dims=1).view_as(noise)
-    return torch.where(stalled, random_direction, gradient)
+    # A CPU has nothing to synchronise with, and there to look costs less than to choose.
+    if stalled.device.type == "cpu" and not stalled.any():
+        return gradient
+    return torch.where(stalled, _rolled(noise, number + 1), gradient)
+
+
+def _rolled(noise: Tensor, by: int | Tensor) -> Tensor:
+    """The pixels of each example, so many places further on."""
+    flat = noise.flatten(1)
+    if isinstance(by, int):
+        return flat.roll(by, dims=1).view_as(noise)
+    places = torch.arange(flat.shape[1], device=noise.device)
+    return flat.gather(1, (places - by.unsqueeze(1)) % flat.shape[1]).view_as(noise)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +39,8 @@ class ProjectedGradient:
     restarts: int = 1
     start: Literal["uniform", "gaussian", "authors_code", "clean"] = "uniform"
 
+    alike: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         checks.integer("steps", self.steps, at_least=1)
         checks.number("relative_step", self.relative_step, above=0)
@@ -54,7 +56,13 @@ class ProjectedGradient:
         return {"points": self._start(images, goal, threat_model, noise), "noise": noise}
 
     def step(
-        self, model: nn.Module, state: State, images: Tensor, goal: Goal, threat_model: ThreatModel, number: int
+        self,
+        model: nn.Module,
+        state: State,
+        images: Tensor,
+        goal: Goal,
+        threat_model: ThreatModel,
+        number: int | Tensor,
     ) -> Visit:
         """One step up the gradient of the goal's objective; see `Search`."""
         points, noise = state["points"], state["noise"]

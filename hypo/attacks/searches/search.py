@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +42,9 @@ class Search(Protocol):
     An example's search may hang on nothing but the example: not on which others are in its batch, which change
     as examples are decided and leave.
 
+    One whose steps are all alike, whatever their number, says so by a class variable `alike = True`. It takes a
+    (batch,) tensor of numbers too, each example's own, so that examples need not keep in step.
+
     One that is not for every threat model has a method `check(threat_model)` too: InputError, a line that says
     which it takes and which it got.
     """
@@ -66,14 +69,20 @@ class Search(Protocol):
         ...
 
     def step(
-        self, model: nn.Module, state: State, images: Tensor, goal: Goal, threat_model: ThreatModel, number: int
+        self,
+        model: nn.Module,
+        state: State,
+        images: Tensor,
+        goal: Goal,
+        threat_model: ThreatModel,
+        number: Any,
     ) -> Visit:
         """One step of every example of a batch; nothing is read back from the device, and `state` is left as is.
 
         Args:
             model: frozen and in `eval()` mode, see `attacked`.
             images: the centres of the balls.
-            number: which step of the restart this is, from 0.
+            number: which step of the restart this is, from 0: an int, and see above.
         """
         ...
 
