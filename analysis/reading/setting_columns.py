@@ -38,6 +38,8 @@ _IMPLIED: Mapping[str, Mapping[str, Any]] = {
     "Recipe": {"last_batch": "drop", "hold_out": 0, "keep": "last"},
     "Evaluation": {"surrogate": True, "then": {}},
     "Lenet": {"width": 16},
+    "ImageFolder": {"fit": "squash"},
+    "Parquet": {"fit": "squash"},
     "Pictures": {"point": "largest_margin"},
     "OtherRun": dict.fromkeys(("arch", "training_data", "defense", "threat_model", "recipe", "seed")),
     "Resnet18": {"initialisation": "torchvision"},

@@ -20,11 +20,13 @@ class Preparation:
     Attributes:
         mean, std: of each channel, in units of [0, 1]; None where images are not normalised.
         size: height and width in pixels; None where the folder does not say, or leaves images as they are.
+        crops: whether that is the centre of a larger image.
     """
 
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     size: int | None = None
+    crops: bool = False
 
 
 class Reversed(nn.Module):
@@ -113,6 +115,7 @@ def _asked_for(settings: Mapping[str, Any]) -> Preparation:
         tuple((value + offset) / (255 * factor) for value in mean),
         tuple(value / (255 * factor) for value in std),
         _side(size) if settings.get("do_resize", True) else None,
+        bool(settings.get("do_center_crop")),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from hypo.auditing.fitting import fitted
 from hypo.auditing.words import of_data, of_model, setting
 from hypo.settings import checks
 from hypo.settings.errors import InputError
@@ -98,6 +99,8 @@ def words(options: argparse.Namespace) -> list[str]:
             if getattr(options, name) is not None:
                 takes = "a model that brings no preprocessing of its own"
                 raise InputError(f"--{name}: takes {takes}, got {options.model}, which does")
+    typed = {key.lstrip("+"): value for key, _, value in (word.partition("=") for word in options.settings)}
+    chosen += fitted(options.model, options.data, chosen, typed, options.preprocessing)
     if options.norm is not None:
         chosen.append(f"threat_model={checks.choice('--norm', options.norm, ('linf', 'l2'))}")
     if options.epsilon is not None:

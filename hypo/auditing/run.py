@@ -53,6 +53,9 @@ def prepared(words: Sequence[str], preprocessing: str | None, console: Console) 
     """The job of `words`, looked at: what cannot be measured is refused, what is not known is asked for."""
     job = composing.job(words)
     is_foreign = hasattr(job.experiment.arch, "probe")
+    if getattr(job.experiment.dataset, "fit", "squash") == "crop":
+        told = "Images are the centres of the files, as ImageNet is prepared; dataset.fit=squash takes all of each"
+        console.print(told, highlight=False)
     if preprocessing is not None:
         shape, _ = form(job.experiment.dataset, here=True)
         job = composing.job([*words, *normalising.named(preprocessing, shape[0])])

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """What an image file's name ends in, in either case; files with any other ending are passed over."""
 
+FITS = ("squash", "crop")
+"""How an image is brought to a square: all of it, or the centre, see `squashed` and `centre`."""
+
 CHUNK = 256
 """Images a thread decodes at a time: enough to make handing them out cheap."""
 
@@ -41,7 +44,10 @@ def list_classes(split: Path) -> dict[str, list[str]]:
 
 
 def decode(
-    paths: Sequence[str], size: int | None, opened: Callable[[int], str | BinaryIO] | None = None
+    paths: Sequence[str],
+    size: int | None,
+    fit: str = "squash",
+    opened: Callable[[int], str | BinaryIO] | None = None,
 ) -> np.ndarray:
     """The images at `paths`, decoded by a pool of threads; (examples, height, width, channels) uint8.
 
@@ -49,19 +55,18 @@ def decode(
 
     Args:
         paths: at least one image file.
-        size: height and width to resize to (bilinear, not keeping the aspect ratio); None asks for images
-            that all have the size of the first.
+        size: height and width that each image is brought to; None asks for images that all have the size of the
+            first.
+        fit: how, one of `FITS`.
         opened: from an index to the image's path or file, where `paths` are only names for error messages.
 
     Raises:
         InputError: naming the first file that is broken, has more than 8 bits a channel, or another size.
     """
-    from PIL.Image import Resampling
-
     find = opened or paths.__getitem__
 
     def resized(image: Image) -> Image:
-        return image if size is None else image.resize((size, size), Resampling.BILINEAR)
+        return image if size is None else centre(image, size) if fit == "crop" else squashed(image, size)
 
     height, width = pixels(paths[0], find(0), resized).shape[:2]
     images = np.empty((len(paths), height, width, 3), np.uint8)
@@ -83,6 +88,28 @@ def decode(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         all_grey = all(list(pool.map(decode_chunk, range(0, len(paths), CHUNK))))
     return images[..., :1].copy() if all_grey else images
+
+
+def squashed(image: Image, size: int) -> Image:
+    """All of the image brought to `size` × `size` bilinearly, whatever its aspect ratio."""
+    from PIL.Image import Resampling
+
+    return image.resize((size, size), Resampling.BILINEAR)
+
+
+def centre(image: Image, size: int, resize: int | None = None) -> Image:
+    """The centre of the image, `size` × `size`, as torchvision prepares it for evaluation.
+
+    Args:
+        resize: what its shorter side is brought to before, bilinearly; None for 8/7 of `size`.
+    """
+    from PIL.Image import Resampling
+
+    shorter, least = resize or round(size * 8 / 7), min(image.size)
+    width, height = (int(shorter * side / least) for side in image.size)
+    left, top = (round((side - size) / 2) for side in (width, height))
+    resized = image.resize((width, height), Resampling.BILINEAR)
+    return resized.crop((left, top, left + size, top + size))
 
 
 def pixels(path: str, file: str | BinaryIO, prepared: Callable[[Image], Image]) -> np.ndarray:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from hypo.datasets import decoded
-from hypo.datasets.image_files import decode, list_classes
+from hypo.datasets.image_files import FITS, decode, list_classes
 from hypo.datasets.images import ImageData
 from hypo.settings import checks
 from hypo.settings.errors import InputError
@@ -26,14 +27,17 @@ class ImageFolder:
     Attributes:
         root: the folder that holds the two splits; not part of a run's identity, `fingerprint` is.
         train, test: the names of the two splits' folders.
-        size: height and width to resize every image to, in pixels; None when they all are of one size.
+        size: height and width that every image is brought to, in pixels; None when they all are of one size.
         mean, std: what to normalise by, one number a channel in units of [0, 1]; None measures them on the
             training images, and where there are none leaves images as they are.
         cache: the folder for cache files; None takes `<root>/.hypo-cache` or, where that cannot be written,
             the user's own cache folder. Cache files may be deleted at any time.
+        fit: how they are brought to `size`, "squash" all of each image, or "crop" the centre out of it after its
+            shorter side is brought to 8/7 of `size`, as ImageNet is prepared.
 
     Raises:
-        InputError: for a size below 1, a std that is not above 0, or a mean and std that are no numbers.
+        InputError: for a size below 1, a fit that is none or lacks a size, a std that is not above 0, or a mean
+            and std that are no numbers.
     """
 
     root: str = field(metadata={"identity": False})
@@ -43,6 +47,7 @@ class ImageFolder:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     cache: str | None = field(default=None, metadata={"identity": False})
+    fit: Literal["squash", "crop"] = field(default="squash", metadata={"implied": "squash"})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", checks.absolute(self.root))
@@ -50,6 +55,8 @@ class ImageFolder:
             object.__setattr__(self, "cache", checks.absolute(self.cache))
         if self.size is not None:
             object.__setattr__(self, "size", checks.integer("dataset.size", self.size, at_least=1))
+        if checks.choice("dataset.fit", self.fit, FITS) != "squash" and self.size is None:
+            raise InputError(f"dataset.fit: takes {self.fit} where dataset.size is given, got it without")
         object.__setattr__(self, "mean", decoded.normalisation("dataset.mean", self.mean, above=None))
         object.__setattr__(self, "std", decoded.normalisation("dataset.std", self.std, above=0))
 
@@ -72,10 +79,11 @@ class ImageFolder:
             classes = list(train or test)
             label_of = {name: label for label, name in enumerate(classes)}
             labels = [label_of[name] for split in (train, test) for name, paths in split.items() for _ in paths]
-            images = decode(files, self.size)
+            images = decode(files, self.size, self.fit)
             return decoded.Decoded(images, np.array(labels), sum(map(len, train.values())), classes)
 
-        settings = [self.train, self.test, self.size]
+        fitted = [] if self.fit == "squash" else [self.fit]  # cache files from before there was a choice serve
+        settings = [self.train, self.test, self.size, *fitted]
         return decoded.archive(files, settings, decoded.cache_folders(self.cache, root), decode_all)
 
 

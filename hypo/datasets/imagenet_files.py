@@ -9,19 +9,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from hypo.datasets.image_files import list_classes, pixels
+from hypo.datasets.image_files import centre, list_classes, pixels
 from hypo.datasets.images import ImageData, Split
 from hypo.datasets.on_demand import OnDemand
 from hypo.settings import checks
 from hypo.settings.errors import InputError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 Files = Mapping[str, Sequence[str]]
 """The image files of each wnid, as WordNet ids are called, in sorted order."""
@@ -99,19 +95,7 @@ def decoded(file: str, size: int, resize: int | None) -> np.ndarray:
 
     Its shorter side is brought to `resize` (None: 8/7 of `size`) bilinearly, and its centre cut out.
     """
-    from PIL.Image import Resampling
-
-    shorter = resize or round(size * 8 / 7)
-
-    def cropped(image: Image) -> Image:
-        width, height = image.size
-        least = min(width, height)
-        width, height = (int(shorter * side / least) for side in (width, height))
-        left, top = (round((side - size) / 2) for side in (width, height))
-        resized = image.resize((width, height), Resampling.BILINEAR)
-        return resized.crop((left, top, left + size, top + size))
-
-    found = pixels(file, file, cropped)
+    found = pixels(file, file, partial(centre, size=size, resize=resize))
     return found if found.ndim == 3 else np.repeat(found[:, :, np.newaxis], 3, axis=2)
 
 

@@ -7,12 +7,12 @@ import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from hypo.datasets import decoded
-from hypo.datasets.image_files import decode
+from hypo.datasets.image_files import FITS, decode
 from hypo.datasets.images import ImageData
 from hypo.settings import checks
 from hypo.settings.errors import InputError
@@ -29,10 +29,11 @@ class Parquet:
         root: the folder that holds the files, or one file, all of which is to be tested on; not part of a run's
             identity, `fingerprint` is.
         train, test: patterns of the two splits' files, below `root`.
-        size: height and width to resize every image to, in pixels; None when they all are of one size.
+        size: height and width that every image is brought to, in pixels; None when they all are of one size.
         mean, std: what to normalise by, one number a channel in units of [0, 1]; None measures them on the
             training images, and where there are none leaves images as they are.
         cache: the folder for cache files; None takes `.hypo-cache` beside the files, or the user's own.
+        fit: how they are brought to `size`, as of `ImageFolder`.
     """
 
     root: str = field(metadata={"identity": False})
@@ -42,6 +43,7 @@ class Parquet:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     cache: str | None = field(default=None, metadata={"identity": False})
+    fit: Literal["squash", "crop"] = field(default="squash", metadata={"implied": "squash"})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", checks.absolute(self.root))
@@ -49,6 +51,8 @@ class Parquet:
             object.__setattr__(self, "cache", checks.absolute(self.cache))
         if self.size is not None:
             object.__setattr__(self, "size", checks.integer("dataset.size", self.size, at_least=1))
+        if checks.choice("dataset.fit", self.fit, FITS) != "squash" and self.size is None:
+            raise InputError(f"dataset.fit: takes {self.fit} where dataset.size is given, got it without")
         object.__setattr__(self, "mean", decoded.normalisation("dataset.mean", self.mean, above=None))
         object.__setattr__(self, "std", decoded.normalisation("dataset.std", self.std, above=0))
 
@@ -85,10 +89,11 @@ class Parquet:
                 raise InputError(
                     f"dataset.root: takes two classes or more, but {(train or test)[0]} has only {classes}"
                 )
-            images = decode(names, self.size, lambda index: io.BytesIO(contents[index]))
+            images = decode(names, self.size, self.fit, lambda index: io.BytesIO(contents[index]))
             return decoded.Decoded(images, labels, count, classes)
 
-        settings = ["parquet", self.size, len(train)]
+        fitted = [] if self.fit == "squash" else [self.fit]  # cache files from before there was a choice serve
+        settings = ["parquet", self.size, len(train), *fitted]
         return decoded.archive([*train, *test], settings, decoded.cache_folders(self.cache, folder), decode_all)
 
 

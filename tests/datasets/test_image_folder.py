@@ -11,6 +11,7 @@ import pytest
 import torch
 from folder_of_images import FILES, pixels, save
 from PIL import Image
+from torchvision import transforms
 
 from hypo.datasets.cifar10 import CLASSES as CIFAR10_CLASSES
 from hypo.datasets.image_folder import ImageFolder
@@ -86,6 +87,15 @@ def test_size_resizes_to_a_square(root):
     assert data.shape == (3, 4, 4)
     expected = np.asarray(Image.fromarray(pixels(1, height=9, width=5)).resize((4, 4), Image.Resampling.BILINEAR))
     assert torch.equal(data.train.images[0].permute(1, 2, 0), torch.from_numpy(expected.copy()))
+
+
+def test_a_crop_is_what_torchvision_prepares_and_no_squashed_image(root):
+    save(root / "train/cat/a.png", pixels(1, height=40, width=23))
+    data = ImageFolder(str(root), size=14, fit="crop").load()
+    prepared = transforms.Compose([transforms.Resize(16), transforms.CenterCrop(14), transforms.PILToTensor()])
+    assert torch.equal(data.train.images[0], prepared(Image.fromarray(pixels(1, height=40, width=23))))
+    squashed = ImageFolder(str(root), size=14).load()  # from a cache file of its own
+    assert not torch.equal(data.train.images[0], squashed.train.images[0])
 
 
 def test_images_need_not_be_square(root):

@@ -107,6 +107,8 @@ def test_sizes_that_differ(root):
     [
         ({"size": 0}, "dataset.size: takes a whole number >= 1, got 0"),
         ({"size": 2.5}, "dataset.size: takes a whole number >= 1, got 2.5"),
+        ({"size": 2, "fit": "stretch"}, "dataset.fit: takes one of squash, crop, got 'stretch'"),
+        ({"fit": "crop"}, "dataset.fit: takes crop where dataset.size is given, got it without"),
         ({"std": [0.5, 0.0, 0.5]}, "dataset.std: takes a number > 0 .*, got 0.0"),
         ({"mean": [float("nan")] * 3}, "dataset.mean: takes a number .*, got nan"),
         ({"mean": ["grey"]}, "dataset.mean: takes a number .*, got 'grey'"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 from parquet_files import png, small_data_set, write
+from PIL import Image
 
 from hypo.datasets.parquet import Parquet
 from hypo.settings.components import describe
@@ -62,6 +64,15 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     write(tmp_path / "data" / "train-00001-of-00002.parquet", [{"bytes": png(99), "path": "x"}] * 2, [2, 2])
     after = Parquet(str(tmp_path)).load()
     assert (len(before.train), len(after.train)) == (3, 4)
+
+
+def test_the_centre_is_another_image_than_all_of_it(one_file: Path) -> None:
+    written = io.BytesIO()
+    Image.linear_gradient("L").save(written, "PNG")
+    write(one_file / "train.parquet", [written.getvalue()] * 2, [0, 1])
+    whole, centre = (Parquet(str(one_file), size=14, fit=fit).load().train.images for fit in ("squash", "crop"))
+    assert centre.shape == whole.shape
+    assert int(centre.amax()) - int(centre.amin()) < int(whole.amax()) - int(whole.amin())
 
 
 def test_sizes_that_differ_are_resized_or_refused(one_file: Path) -> None:

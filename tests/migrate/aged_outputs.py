@@ -43,6 +43,7 @@ _IMPLIED = {
     "last_batch": "drop",
     "hold_out": 0,
     "keep": "last",
+    "fit": "squash",
     "initialisation": "torchvision",
 }
 
