@@ -66,9 +66,9 @@ def gaps(frame: pandas.DataFrame) -> dict[str, float]:
     widest = {}
     for defense, runs in frame.groupby("defense", sort=False):
         points = [
-            Point(lambda_, [tuple(risks) for risks in (100 * of_lambda[["R_nat", "R_hyp_minus"]]).to_numpy()])
+            Point(lambda_, {seed: (100 * natural, 100 * hypocritical) for seed, natural, hypocritical in rows})
             for lambda_ in runs["lambda_value"].unique()
-            for of_lambda in [runs[runs["lambda_value"] == lambda_]]
+            for rows in [runs.loc[runs["lambda_value"] == lambda_, ["seed", "R_nat", "R_hyp_minus"]].to_numpy()]
         ]
         widest[str(defense)] = max(step.change.size for step in steps(points, gap=1))
     return widest

@@ -46,12 +46,13 @@ class Method:
         """The λ of which all seeds have both risks, and why the others do not."""
         points, lost = [], {}
         for lambda_, jobs in self.jobs.items():
-            found = [risks(job) for job in jobs]
-            reasons = [each for each in found if isinstance(each, str)]
+            found = {job.experiment.seed: risks(job) for job in jobs}
+            reasons = [each for each in found.values() if isinstance(each, str)]
             if reasons:
                 lost[lambda_] = reasons[0]
             else:
-                points.append(Point(lambda_, [each for each in found if not isinstance(each, str)]))
+                of_seeds = {seed: each for seed, each in found.items() if not isinstance(each, str)}
+                points.append(Point(lambda_, of_seeds))
         return points, lost
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean, variance
+from statistics import fmean, stdev
 
 from launchers.front.between import between
 
@@ -21,21 +21,15 @@ class Point:
     """One λ of a method.
 
     Attributes:
-        risks: (R_nat, R_hyp⁻) in percent, of one seed or more.
+        risks: by seed, of which there are one or more, (R_nat, R_hyp⁻) in percent.
     """
 
     lambda_: float
-    risks: Sequence[tuple[float, float]]
+    risks: Mapping[int, tuple[float, float]]
 
     def mean(self, risk: int) -> float:
         """Over the seeds, in percent."""
-        return fmean(of_seed[risk] for of_seed in self.risks)
-
-    def squared_error(self, risk: int) -> float | None:
-        """Of the mean; None at one seed."""
-        if len(self.risks) < 2:
-            return None
-        return variance(of_seed[risk] for of_seed in self.risks) / len(self.risks)
+        return fmean(of_seed[risk] for of_seed in self.risks.values())
 
     def beats(self, other: Point) -> bool:
         """Whether it is better in both risks."""
@@ -48,8 +42,8 @@ class Change:
 
     Attributes:
         risk: one of `RISKS`.
-        points: between the means, > 0 where it rises.
-        noise: up to what size the seeds may be the reason, in points; None where single seeds cannot tell.
+        points: its mean over the seeds, > 0 where it rises.
+        noise: up to what size the seeds may be the reason, in points; None where one seed cannot tell.
     """
 
     risk: str
@@ -118,7 +112,9 @@ def _step(low: Point, high: Point, points: Sequence[Point], gap: float, failed: 
 
 
 def _change(low: Point, high: Point, risk: int) -> Change:
-    errors = [low.squared_error(risk), high.squared_error(risk)]
-    known = [error for error in errors if error is not None]
-    noise = _STANDARD_ERRORS * math.sqrt(sum(known)) if len(known) == 2 else None
-    return Change(RISKS[risk], high.mean(risk) - low.mean(risk), noise)
+    """Paired by seed: a seed begins at both λ with the same weights, and much that it does is the same at both."""
+    of_seeds = [high.risks[seed][risk] - low.risks[seed][risk] for seed in low.risks if seed in high.risks]
+    if not of_seeds:
+        return Change(RISKS[risk], high.mean(risk) - low.mean(risk), None)
+    noise = _STANDARD_ERRORS * stdev(of_seeds) / math.sqrt(len(of_seeds)) if len(of_seeds) > 1 else None
+    return Change(RISKS[risk], fmean(of_seeds), noise)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Sequence
 
@@ -14,6 +13,12 @@ from launchers.front import words
 from launchers.front.between import SMALLEST, between
 from launchers.front.choosing import Choice, choose
 from launchers.front.steps import Point, Step, steps
+
+
+def point(lambda_: float, *risks: tuple[float, float]) -> Point:
+    """A λ with the risks of seeds 0, 1, …."""
+    return Point(lambda_, dict(enumerate(risks)))
+
 
 Risks = Callable[[float, int], tuple[float, float]]
 """R_nat and R_hyp⁻ in percent, of λ and seed."""
@@ -45,7 +50,7 @@ def searched(
     rounds: list[list[Choice]] = []
     while True:
         points = [
-            [Point(lambda_, [risks(lambda_, seed) for seed in range(seeds)]) for lambda_ in of_method]
+            [Point(lambda_, {seed: risks(lambda_, seed) for seed in range(seeds)}) for lambda_ in of_method]
             for risks, of_method in zip(fronts, lambdas, strict=True)
         ]
         now = [steps(of_method, gap) for of_method in points]
@@ -114,8 +119,8 @@ def test_a_budget_goes_to_the_widest_gaps_of_all_methods() -> None:
 
 
 def test_no_run_is_chosen_that_the_budget_has_not() -> None:
-    wide = steps([Point(0, [(1, 90)] * 3), Point(10, [(1, 50)] * 3)], 2)
-    narrower = steps([Point(0, [(1, 90)]), Point(10, [(1, 80)])], 2)
+    wide = steps([point(0, *[(1, 90)] * 3), point(10, *[(1, 50)] * 3)], 2)
+    narrower = steps([point(0, (1, 90)), point(10, (1, 80))], 2)
     assert [choice.method for choice in choose([wide, narrower], [3, 1], 4)] == [0, 1]
     assert [choice.method for choice in choose([wide, narrower], [3, 1], 2)] == [1]
     assert choose([wide, narrower], [3, 1], 0) == []
@@ -147,40 +152,41 @@ def test_noise_ends_the_search_where_it_hides_the_gaps() -> None:
     assert len(alone) + 1 == 60, "a single seed says nothing of noise"
 
 
-def test_two_standard_errors_of_the_change() -> None:
-    (step,) = steps([Point(1, [(3, 90), (3, 86)]), Point(2, [(3, 84), (3, 82)])], 2)
-    assert step.change.points == -5
-    assert step.change.noise == pytest.approx(2 * math.sqrt((8 + 2) / 2))
+def test_two_standard_errors_of_the_change_paired_by_seed() -> None:
+    (step,) = steps([point(1, (3, 90), (3, 70)), point(2, (3, 84), (3, 66))], 2)
+    assert (step.change.points, step.change.noise) == (-5, pytest.approx(2))
     assert step.middle == 1.4
-    (step,) = steps([Point(1, [(3, 90), (3, 86)]), Point(2, [(3, 85), (3, 81)])], 2)
-    assert (step.change.points, step.middle) == (-5, None)
-    assert step.why_not == "the seeds hide it, two standard errors are 5.66 points"
+    (step,) = steps([point(1, (3, 90), (3, 70)), point(2, (3, 81), (3, 69))], 2)
+    assert (step.change.points, step.change.noise) == (-5, pytest.approx(8))
+    assert (step.middle, step.why_not) == (None, "the seeds hide it, two standard errors are 8 points")
+    (step,) = steps([Point(1, {0: (3, 90)}), Point(2, {1: (3, 85)})], 2)
+    assert (step.change.points, step.change.noise) == (-5, None)
 
 
 def test_the_axis_that_jumps_counts() -> None:
-    (step,) = steps([Point(1, [(3, 90)]), Point(100, [(9, 89)])], 2)
+    (step,) = steps([point(1, (3, 90)), point(100, (9, 89))], 2)
     assert (step.change.risk, step.change.points) == ("natural risk", 6)
     # What the seeds hide in one risk may be seen in the other.
-    (step,) = steps([Point(1, [(3, 90), (3.1, 60)]), Point(100, [(9, 84), (9.1, 50)])], 2)
+    (step,) = steps([point(1, (3, 90), (3.1, 60)), point(100, (9, 70), (9.1, 64))], 2)
     assert (step.change.risk, step.middle) == ("natural risk", 10)
 
 
 def test_no_run_where_another_lambda_is_better_than_both_ends() -> None:
-    points = [Point(1, [(3, 70)]), Point(100, [(5, 75)]), Point(1000, [(20, 90)])]
+    points = [point(1, (3, 70)), point(100, (5, 75)), point(1000, (20, 90))]
     first, last = steps(points, 2)
     assert first.middle == 10
     assert (last.middle, last.why_not) == (None, "λ = 1 is better than both in both risks")
 
 
 def test_no_run_around_one_that_failed() -> None:
-    points = [Point(0, [(3, 90)]), Point(10, [(3, 80)]), Point(100, [(3, 60)])]
+    points = [point(0, (3, 90)), point(10, (3, 80)), point(100, (3, 60))]
     first, last = steps(points, 2, failed=[30])
     assert (first.middle, last.middle) == (1, None)
     assert last.why_not == "λ = 30 between them has no result"
 
 
 def test_every_choice_is_said_in_a_line() -> None:
-    (step,) = steps([Point(10, [(3, 90)]), Point(20, [(3, 71)])], 2)
+    (step,) = steps([point(10, (3, 90)), point(20, (3, 71))], 2)
     assert step.middle is not None
     line = "λ = 14: between 10 and 20 hypocritical risk falls 19 points"
     assert words.reason("", Choice(0, step.middle, step)) == line
