@@ -95,12 +95,13 @@ def test_help_names_groups_keys_and_examples(run) -> None:
         assert text in typed.out
 
 
-def test_help_names_every_launcher_and_says_what_it_is(run) -> None:
+def test_help_names_every_launcher_and_sweeper_and_says_what_it_is(run) -> None:
     lines = run("--help").out.splitlines()
-    assert any("hydra/launcher=" in line for line in lines)
-    for name in (path.stem for path in (CONF / "hydra" / "launcher").glob("*.yaml")):
-        (line,) = (line for line in lines if line.split()[:1] == [name])
-        assert len(line.split()) > 4
+    for kind in ("launcher", "sweeper"):
+        heading = next(number for number, line in enumerate(lines) if f"hydra/{kind}=" in line)
+        for name in (path.stem for path in (CONF / "hydra" / kind).glob("*.yaml")):
+            (line,) = (line for line in lines[heading:] if line.split()[:1] == [name])
+            assert len(line.split()) > 4
     (line,) = (line for line in lines if "What these take:" in line)
     assert "partition: null" in run(*line.partition("hypo.run")[2].split()).out
 
