@@ -8,7 +8,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from omegaconf import open_dict
 
 import hypo
 from benchmarks.command_line import repetitions, run
-from benchmarks.measuring import alternate, heading, ratio
+from benchmarks.measuring import heading, ratio
 from hypo.command_line import resolvers
 from hypo.command_line.config import job_from_config
 from hypo.command_line.config_folder import FOLDER
@@ -84,12 +85,21 @@ def _compare_composing(seeds: int, times: int) -> None:
             job.experiment.check(here=False)
             assert job.run_id
 
-    timings = alternate(
-        {"Hydra": by_hydra, "ours": lambda: compose(loader, master, grid, here=False)}, times, torch.device("cpu")
-    )
-    counts = {"Hydra": len(alone), "ours": len(grid)}
-    a_cell = {name: [time / counts[name] for time in taken] for name, taken in timings.items()}
+    def ours() -> None:
+        compose(loader, master, grid, here=False)
+
+    a_cell: dict[str, list[float]] = {"Hydra": [], "ours": []}
+    for _ in range(times):
+        a_cell["Hydra"].append(_seconds(by_hydra) / len(alone))
+        a_cell["ours"].append(_seconds(ours) / len(grid))
     print(f"A cell composed by itself / among {len(grid):,}: {ratio(a_cell, 'Hydra', 'ours')}")
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    """The time that it takes of one core."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
 
 
 def _submit(seeds: int, times: int) -> None:
