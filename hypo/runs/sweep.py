@@ -80,8 +80,10 @@ def records(directory: Path) -> dict[str, Record]:
 
 def write_records(path: Path, items: Sequence[Any]) -> None:
     """Write one line of JSON for each item."""
-    lines = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
-    write_atomically(path, lines.encode())
+    lines = bytearray()  # the only thing of its size that is in memory meanwhile
+    for item in items:
+        lines += json.dumps(item, ensure_ascii=False).encode() + b"\n"
+    write_atomically(path, memoryview(lines))
 
 
 def read_records(path: Path) -> Iterator[Any]:

@@ -27,8 +27,8 @@ from launchers.planning.filling import Form, blanks
 setattr(base, "parse", lru_cache(maxsize=1024)(grammar_parser.parse))  # noqa: B010
 
 
-_FORMS = 200
-"""How many are kept: a grid has as many at a time as choices of options."""
+_FORMS = 1000
+"""How many are kept, of some 75 kB each; a grid has as many as choices of options."""
 
 
 class Composer:

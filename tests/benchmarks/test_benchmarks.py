@@ -10,7 +10,7 @@ import pytest
 import torch
 from typed_command import typed
 
-from benchmarks import basic, evaluation, others, table, training, training_settings
+from benchmarks import basic, evaluation, others, planning, table, training, training_settings
 from benchmarks.checkpoints import settings
 from benchmarks.evaluation import Found
 from benchmarks.measuring import alternate, ratio
@@ -38,6 +38,30 @@ def test_table_prints_a_ratio(capsys: pytest.CaptureFixture[str]) -> None:
     assert "20 runs into the table, read anew / from the cache: " in capsys.readouterr().out
     assert table.main(["--runs", "none"]) == 2
     assert "--runs" in capsys.readouterr().err
+
+
+def test_planning_prints_a_ratio(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[tuple[str, ...]] = []
+
+    def child(*arguments: str, **_: str) -> dict[str, float]:  # a real one takes seconds
+        began.append(arguments)
+        (sweep,) = [Path(each.partition("=")[2]) / "sweeps/0" for each in arguments if "output_dir" in each] or [
+            None
+        ]
+        if sweep is not None and "-m" in arguments:
+            sweep.mkdir(parents=True)
+            (sweep / "runs.jsonl").write_text("x" * 2_000_000)
+        return {"seconds": 1.0 + 2 * len(arguments), "megabytes": 500.0 + len(arguments)}
+
+    monkeypatch.setattr(planning, "_child", child)
+    assert planning.main(["--cells", "100", "--repetitions", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "A cell composed by itself / among 100: " in printed
+    assert "100 cells planned and submitted, seconds of one core: 13 (13 to 13)" in printed
+    assert "torch's own import 6 (6 to 6); the configs as text are 2.0" in printed
+    assert [len(arguments) for arguments in began] == [0, 6, 0, 1]
+    assert planning.main(["--cells", "none"]) == 2
+    assert "--cells" in capsys.readouterr().err
 
 
 def test_training_prints_a_ratio(capsys: pytest.CaptureFixture[str]) -> None:
