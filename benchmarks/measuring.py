@@ -41,7 +41,7 @@ def alternate_both(
 
 
 def most_operations(device: torch.device) -> float:
-    """Floating-point operations a second of the device in float32, or in TF32 where a GPU has that; its limit here.
+    """Floating-point operations a second in float32, or in TF32 where a GPU has that: the limit of the device.
 
     The best of several large matrix products and convolutions; on a CPU, what one core gives.
     """
