@@ -79,7 +79,10 @@ class PreActivationBlock(nn.Module):
         super().__init__()
         self.normalise = nn.BatchNorm2d(before)
         self.residual = nn.Sequential(
-            _convolution(before, after, stride), nn.BatchNorm2d(after), nn.ReLU(inplace=True), _convolution(after, after)
+            _convolution(before, after, stride),
+            nn.BatchNorm2d(after),
+            nn.ReLU(inplace=True),
+            _convolution(after, after),
         )
         self.shortcut = None if before == after else nn.Conv2d(before, after, 1, stride, bias=False)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from typed_command import typed
 
-from benchmarks import basic, evaluation, others, table, training, training_settings
+from benchmarks import basic, evaluation, memory, others, table, training, training_settings
 from benchmarks.checkpoints import settings
 from benchmarks.evaluation import Found
 from benchmarks.measuring import alternate, ratio
@@ -133,3 +133,19 @@ def test_the_jobs_under_hydras_own_launcher_are_those_of_ours(
     assert [path.parent.name for path in results[0]] == [path.parent.name for path in results[1]]
     assert [path.read_bytes() for path in results[0]] == [path.read_bytes() for path in results[1]]
     assert len(results[0]) == 2
+
+
+def test_memory_prints_a_ratio_with_and_without_examples_held_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert memory.main(["--quick"]) == 0
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert [line.partition(":")[0] for line in lines] == [
+        "small, 2,000 images of 8x8",
+        "small, 2,000 images of 8x8, 1,000 held out",
+    ]
+    assert all(" needed " in line and line.endswith("×") for line in lines)
+
+
+def test_what_a_pass_keeps_is_counted_by_hand() -> None:
+    """A linear layer keeps its input, and a ReLU its output."""
+    model = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.ReLU(), torch.nn.Linear(5, 2))
+    assert memory._kept(model, torch.rand(4, 3)) == 4 * 4 * (3 + 5)
