@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from hypo.jobs.environment import environment
 
@@ -38,21 +40,31 @@ def alternate_both(
     return timings, on_cores
 
 
-def matrix_products(device: torch.device) -> float:
-    """Floating-point operations a second in a large matrix product of float32, or of TF32 where a GPU has that.
+def most_operations(device: torch.device) -> float:
+    """Floating-point operations a second in float32, or in TF32 where a GPU has that: the limit of the device.
 
-    The device's limit, as far as it can be measured: the best of several products.
+    The best of several large matrix products and convolutions; on a CPU, what one core gives.
     """
-    side = 2048 if device.type == "cpu" else 8192
+    side, batch, channels = (2048, 16, 256) if device.type == "cpu" else (8192, 256, 512)
     one, other = torch.rand(2, side, side, device=device)
+    images = torch.rand(batch, channels, 16, 16, device=device).to(memory_format=torch.channels_last)
+    weights = torch.rand(channels, channels, 3, 3, device=device).to(memory_format=torch.channels_last)
+    work: dict[str, tuple[Callable[[], Tensor], int]] = {
+        "product": (lambda: torch.mm(one, other), 2 * side**3),
+        "convolution": (
+            lambda: F.conv2d(images, weights, padding=1),
+            2 * weights.numel() * images[:, 0].numel(),
+        ),
+    }
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high")  # what convolutions have by default
     try:
-        torch.mm(one, other)
-        timings = alternate({"product": lambda: torch.mm(one, other)}, 5, device)
+        with torch.no_grad():
+            timings = alternate_both({name: each for name, (each, _) in work.items()}, 6, device)
     finally:
         torch.set_float32_matmul_precision(precision)
-    return 2 * side**3 / min(timings["product"])
+    seconds = timings[device.type == "cpu"]
+    return max(operations / min(seconds[name][1:]) for name, (_, operations) in work.items())
 
 
 def ratio(timings: Timings, slower: str, faster: str) -> str:

@@ -48,7 +48,7 @@ class Resnet18:
         network = nn.Sequential(
             _convolution(channels, self.width),
             nn.BatchNorm2d(self.width),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             *(_stage(before, after) for before, after in zip([self.width, *stages], stages, strict=False)),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
@@ -68,7 +68,7 @@ class BasicBlock(nn.Module):
         self.residual = nn.Sequential(
             _convolution(before, after, stride),
             nn.BatchNorm2d(after),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             _convolution(after, after),
             nn.BatchNorm2d(after),
         )
@@ -81,8 +81,8 @@ class BasicBlock(nn.Module):
         """The block's features, ≥ 0."""
         # The projection with a stride would be the same, but on a CPU, with fewer than 16 channels, its gradient
         # is wrong or the process aborts (oneDNN issue 6035).
-        kept = features[:, :, :: self.stride, :: self.stride]
-        return F.relu(self.residual(features) + self.shortcut(kept))
+        kept = features if self.stride == 1 else features[:, :, :: self.stride, :: self.stride]
+        return F.relu(self.residual(features).add_(self.shortcut(kept)), inplace=True)
 
 
 def _stage(before: int, after: int) -> nn.Module:

@@ -60,7 +60,7 @@ class WideResnet:
                 before = after
         layers += [
             nn.BatchNorm2d(before),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
             nn.Linear(before, classes),
@@ -79,16 +79,19 @@ class PreActivationBlock(nn.Module):
         super().__init__()
         self.normalise = nn.BatchNorm2d(before)
         self.residual = nn.Sequential(
-            _convolution(before, after, stride), nn.BatchNorm2d(after), nn.ReLU(), _convolution(after, after)
+            _convolution(before, after, stride),
+            nn.BatchNorm2d(after),
+            nn.ReLU(inplace=True),
+            _convolution(after, after),
         )
         self.shortcut = None if before == after else nn.Conv2d(before, after, 1, stride, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
         """The block's features."""
-        activated = F.relu(self.normalise(features))
+        activated = F.relu(self.normalise(features), inplace=True)
         # Where the number of channels changes, the shortcut too begins behind the first ReLU.
         beside = features if self.shortcut is None else self.shortcut(activated)
-        return self.residual(activated) + beside
+        return self.residual(activated).add_(beside)
 
 
 def _convolution(before: int, after: int, stride: int = 1) -> nn.Conv2d:

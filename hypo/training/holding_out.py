@@ -33,23 +33,21 @@ def check(recipe: Recipe, available: int) -> None:
         )
 
 
-def divided(split: Split, recipe: Recipe) -> tuple[Split, Split]:
-    """What is trained on of a training set, within the recipe's limit, and what is held out of that.
+def divided(split: Split, recipe: Recipe) -> tuple[Split, Tensor, Split]:
+    """The training set within the recipe's limit, which of it is trained on (int64 indices), and what is held out.
 
     Which examples are held out is random but always the same, so that the runs of all seeds, and of all training
-    sets made of one data set, hold out the same.
+    sets made of one data set, hold out the same. What is trained on is not copied out of the training set.
 
     Raises:
         InputError: when nothing would be left to train on.
     """
     check(recipe, len(split))
     limited, _ = split.limited(recipe.train_limit)
-    if not recipe.hold_out:
-        return limited, limited.select(torch.arange(0, device=limited.labels.device))
     order = np.random.RandomState(_SEED).permutation(len(limited))
     parts = np.sort(order[recipe.hold_out :]), np.sort(order[: recipe.hold_out])
-    trained_on, held_out = (limited.select(torch.from_numpy(part).to(limited.labels.device)) for part in parts)
-    return trained_on, held_out
+    trained_on, held_out = (torch.from_numpy(part).to(limited.labels.device) for part in parts)
+    return limited, trained_on, limited.select(held_out)
 
 
 def inner_attack(defense: Defense) -> ProjectedGradient | None:

@@ -59,9 +59,9 @@ def train(
         InputError: when all examples are to be held out.
         DivergedError: at the end of the first epoch whose loss is not finite.
     """
-    split, held_out = divided(train_split, recipe)
+    split, trained_on, held_out = divided(train_split, recipe)
     optimizer = recipe.build_optimizer(model)
-    scheduler = recipe.build_scheduler(optimizer, recipe.steps_an_epoch(len(split)))
+    scheduler = recipe.build_scheduler(optimizer, recipe.steps_an_epoch(len(trained_on)))
     history: History = []
     kept: Checkpoint | None = None
     if resume is not None:
@@ -84,14 +84,14 @@ def train(
         learning_rate = optimizer.param_groups[0]["lr"]
         with seeded(split.labels.device, seed, "dropout", epoch):
             attacking.manual_seed(derive(seed, "attack", epoch))
-            means = _epoch(model, split, maximum, recipe, take_step, scheduler, seed, epoch)
+            means = _epoch(model, split, trained_on, maximum, recipe, take_step, scheduler, seed, epoch)
         scores = accuracies(model, held_out, maximum, defense, threat_model, recipe.batch, seed)
         # The only time in an epoch that the device is read.
         loss, clean, perturbed, *measured = torch.cat([means, scores]).tolist()
         if not math.isfinite(loss):
             raise DivergedError(f"the loss of epoch {epoch} is {loss}")
         seconds = time.perf_counter() - started
-        images = recipe.images_an_epoch(len(split))
+        images = recipe.images_an_epoch(len(trained_on))
         row = {
             "epoch": epoch,
             "learning_rate": learning_rate,
@@ -134,6 +134,7 @@ def _as_here(state: dict[str, Any], optimizer: torch.optim.Optimizer) -> dict[st
 def _epoch(
     model: nn.Module,
     split: Split,
+    trained_on: Tensor,
     maximum: int,
     recipe: Recipe,
     take_step: Steps,
@@ -141,12 +142,12 @@ def _epoch(
     seed: int,
     epoch: int,
 ) -> Tensor:
-    """One pass; returns the means over its images of what `train_step` returns, still on the device."""
+    """One pass over the images at `trained_on`; returns the means of what `train_step` returns, on the device."""
     device = split.labels.device
     shuffling = generator(device, seed, "shuffle", epoch)
     augmenting = generator(device, seed, "augment", epoch)
-    order = torch.randperm(len(split), generator=shuffling, device=device)
-    batches: tuple[Tensor, ...] = torch.split(order[: recipe.images_an_epoch(len(split))], recipe.batch)
+    order = trained_on[torch.randperm(len(trained_on), generator=shuffling, device=device)]
+    batches: tuple[Tensor, ...] = torch.split(order[: recipe.images_an_epoch(len(order))], recipe.batch)
     annealed = [module for module in model.modules() if isinstance(module, Annealed)]
     sums = torch.zeros(3, device=device)
     model.train()

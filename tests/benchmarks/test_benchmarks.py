@@ -10,7 +10,16 @@ import pytest
 import torch
 from typed_command import typed
 
-from benchmarks import basic, evaluation, others, planning, table, training, training_settings
+from benchmarks import (
+    basic,
+    evaluation,
+    memory,
+    others,
+    planning,
+    table,
+    training,
+    training_settings,
+)
 from benchmarks.checkpoints import settings
 from benchmarks.evaluation import Found
 from benchmarks.measuring import alternate, ratio
@@ -157,3 +166,28 @@ def test_the_jobs_under_hydras_own_launcher_are_those_of_ours(
     assert [path.parent.name for path in results[0]] == [path.parent.name for path in results[1]]
     assert [path.read_bytes() for path in results[0]] == [path.read_bytes() for path in results[1]]
     assert len(results[0]) == 2
+
+
+@pytest.mark.slow
+def test_memory_prints_a_ratio_with_and_without_examples_held_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert memory.main(["--quick"]) == 0
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert [line.partition(":")[0] for line in lines] == [
+        "small, 2,000 images of 8x8",
+        "small, 2,000 images of 8x8, 1,000 held out",
+    ]
+    assert all(" needed " in line and line.endswith("×") for line in lines)
+
+
+@pytest.mark.parametrize("held_out", [0, 100])
+def test_memory_is_that_of_a_training(held_out: int) -> None:
+    found = memory.measured(memory.Size(images=500, side=8), held_out)
+    assert found["data"] == 500 * (3 * 8 * 8 + 8)
+    assert 3 * 4 * 690_000 < found["model"] < 3 * 4 * 710_000  # weights of a width of 16, gradients and momentum
+    assert found["peak"] >= found["imported"] > found["activations"] > 0
+
+
+def test_what_a_pass_keeps_is_counted_by_hand() -> None:
+    """A linear layer keeps its input, and a ReLU its output."""
+    model = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.ReLU(), torch.nn.Linear(5, 2))
+    assert memory._kept(model, torch.rand(4, 3)) == 4 * 4 * (3 + 5)

@@ -98,12 +98,17 @@ def test_what_is_held_out_is_never_trained_on(limit: int | None) -> None:
     """It is a random part of what would be, and the same whatever the seed is."""
     split = Split(torch.arange(50, dtype=torch.uint8).view(-1, 1, 1, 1), torch.zeros(50, dtype=torch.long))
     recipe = small_recipe(epochs=8, batch=2, train_limit=limit, hold_out=10, keep="best")
-    rest, held_out = ({int(image) for image in part.images.flatten()} for part in divided(split, recipe))
+    limited, trained_on, apart = divided(split, recipe)
+    rest, held_out = (
+        {int(image) for image in part.flatten()} for part in (limited.images[trained_on], apart.images)
+    )
     within = {int(image) for image in split.limited(limit)[0].images.flatten()}
     assert len(held_out) == 10
     assert not rest & held_out
     assert rest | held_out == within
     assert held_out not in (set(sorted(within)[:10]), set(sorted(within)[-10:]))
+    if limit is None:
+        assert limited.images is split.images  # the larger part is not copied
     for seed in (0, 1):
         spy, model = Spy(), nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
         train(model, split, 255, spy, THREAT_MODEL, recipe, seed)
@@ -137,7 +142,7 @@ def test_robust_accuracy_is_where_the_inner_attack_up_the_cross_entropy_ends(
     recipe, defense = small_recipe(hold_out=30), DEFENSES[name]
     model, history, _ = trained(stripes, recipe, defense)
     model.eval()
-    _, held_out = divided(stripes.train, recipe)
+    *_, held_out = divided(stripes.train, recipe)
     images, right = held_out.images.float() / 255, torch.zeros(2, dtype=torch.int64)
     random = generator(images.device, 0, "held out")
     for part in (slice(0, 20), slice(20, 30)):
@@ -215,7 +220,7 @@ def test_a_network_that_changes_with_time_is_scored_and_kept_as_it_will_be_evalu
     recipe = small_recipe(epochs=4, optimizer="lp_adam", hold_out=30, keep="best")
     history = train(model, stripes.train, 255, LinfDist(), THREAT_MODEL, recipe, seed=0)
     assert all(math.isinf(float(value)) for name, value in model.named_buffers() if name.endswith(".p"))
-    _, held_out = divided(stripes.train, recipe)
+    *_, held_out = divided(stripes.train, recipe)
     found = accuracies(model, held_out, 255, LinfDist(), THREAT_MODEL, 20, seed=0)
     assert float(found[0]) == max(row[CLEAN] for row in history)
 
@@ -229,7 +234,7 @@ def test_history_and_status_say_which_epoch_was_kept(tmp_path: Path) -> None:
     from hypo.runs.loading import load_model
 
     measured = load_model(done.directory.path)
-    _, held_out = divided(Stripes().load().train, holding_out())
+    *_, held_out = divided(Stripes().load().train, holding_out())
     found = accuracies(measured, held_out, 255, DEFENSES["thrm"], done.experiment.threat_model, 20, seed=0)
     kept = history[int(history[-1]["kept_epoch"]) - 1]
     assert found.tolist() == pytest.approx([kept[CLEAN], kept[ROBUST]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from small_models import ConvolutionBatchNorm, small_recipe
-from torch import nn
+from torch import Tensor, nn
 from trained_models import ATTACK, DEFENSES, THREAT_MODEL, trained
 
 from hypo.architectures.mlp import Mlp
@@ -89,3 +89,33 @@ def test_history_has_the_rate(stripes: ImageData) -> None:
     of_image = ATTACK.steps * 2 * 2 * (convolution + linear) + 2 * (2 * 2 * convolution + 3 * 2 * linear)
     for row in history:
         assert row["tflops"] == pytest.approx(row["images_per_second"] * of_image / 1e12)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_formulas_are_those_of_torch(seed: int) -> None:
+    """Groups, strides, dilation, transposed convolutions, products of several matrices."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    random = torch.Generator().manual_seed(seed)
+
+    def drawn(least: int, most: int) -> int:
+        return int(torch.randint(least, most + 1, (1,), generator=random))
+
+    groups, kernel, step = drawn(1, 2), drawn(1, 3), drawn(1, 2)
+    kind = nn.Conv2d if seed % 2 else nn.ConvTranspose2d
+    convolution = kind(
+        2 * groups, 4 * groups, kernel, stride=step, padding=drawn(0, 1), dilation=drawn(1, 2), groups=groups
+    )
+    images = torch.rand(3, 2 * groups, 9, 8, requires_grad=True)
+
+    def compute() -> Tensor:
+        features = convolution(images).flatten(2)
+        return (features @ features.transpose(1, 2)).sum() + nn.Linear(3, 5)(torch.rand(2, 3)).sum()
+
+    with FlopCounterMode(display=False) as theirs, Counting() as ours:
+        result = compute()
+    assert ours.total == theirs.get_total_flops() > 0
+    with Counting() as back:
+        result.backward()
+    # Each of them once to either side, but for the inputs of the linear layer, which want no gradient.
+    assert back.total == 2 * ours.total - 2 * 2 * 3 * 5
