@@ -43,6 +43,7 @@ def is_of_the_attack(key: str) -> bool:
         "evaluation.objective",
         "evaluation.success",
         "evaluation.surrogate",
+        "evaluation.gradients",
     )
 
 
@@ -68,7 +69,9 @@ def _readings(run: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
     surrogate = run["arch"] != "linf_dist_net"
     for start, success in _CONVENTIONS:
         start = "clean" if name == "fgsm" else start
-        conventions = {"evaluation.attack.start": start, "evaluation.success": success}
+        conventions = {
+            **{"evaluation.attack.start": start, "evaluation.success": success, "evaluation.gradients": "float32"}
+        }
         yield {**_ATTACKS[name], **conventions, "evaluation.surrogate": surrogate}
 
 

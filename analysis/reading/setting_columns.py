@@ -36,7 +36,7 @@ _IN_TURN = {"evaluation.then", "defense.held"}
 
 _IMPLIED: Mapping[str, Mapping[str, Any]] = {
     "Recipe": {"last_batch": "drop", "hold_out": 0, "keep": "last"},
-    "Evaluation": {"surrogate": True, "then": {}},
+    "Evaluation": {"surrogate": True, "gradients": "float32", "then": {}},
     "Lenet": {"width": 16},
     "ImageFolder": {"fit": "squash"},
     "Parquet": {"fit": "squash"},

@@ -42,7 +42,7 @@ class Around:
             images: (batch, channels, height, width) in [0, 1].
             examples: (batch,) int64, the index of each in the whole test set.
         """
-        climbed = self.evaluation.climbing(goal)
+        climbed, shown = self.evaluation.climbing(goal), self.evaluation.shown(self.model)
         points, margin = images, torch.full(examples.shape, -torch.inf, device=images.device)
         for place, search in enumerate(self.evaluation.searches.values()):
             purpose = f"{name}/{place + 1}" if place else name
@@ -51,7 +51,7 @@ class Around:
                 for restart in range(search.restarts)
             )
             candidate = best_from(
-                *(noises, search, self.model, images, climbed, threat_model), surrogate=self.evaluation.surrogate
+                *(noises, search, shown, images, climbed, threat_model), surrogate=self.evaluation.surrogate
             )
             with torch.no_grad():
                 further = climbed.margin(self.model(candidate))
@@ -85,7 +85,7 @@ class Around:
 
         evaluation = self.evaluation
         pool = PooledSearch(
-            self.model,
+            self.evaluation.shown(self.model),
             Split(images, torch.zeros_like(examples)),  # the goal knows the labels
             1,
             examples,

@@ -22,6 +22,7 @@ from hypo.attacks.goals.margin import Margin
 from hypo.attacks.goals.stability import Stability
 from hypo.attacks.goals.verification import Verification
 from hypo.attacks.model_state import attacked
+from hypo.attacks.rough_gradients import RoughGradients
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.search import Search
 from hypo.attacks.threat_models.threat_model import ThreatModel
@@ -51,6 +52,8 @@ class Evaluation:
             "margin" as in C&W.
         surrogate: whether a network that offers attacks a smoother gradient than its own is attacked along that
             (ℓ∞-dist nets do, see `LinfDistNet.surrogate_p`), or along its own, by plain PGD.
+        gradients: "float32", or "bfloat16" for the way up alone: every flag is decided in full precision, see
+            `RoughGradients`.
         test_limit: how many test examples, a fixed random subset; None takes all.
         batch: how many at once. It does not enter the run id: the noise is drawn per example.
         then: further searches in turn, by any name but "attack".
@@ -62,11 +65,13 @@ class Evaluation:
     test_limit: int | None = None
     batch: int = field(default=500, metadata={"identity": False})
     surrogate: bool = field(default=True, metadata={"implied": True})
+    gradients: Literal["float32", "bfloat16"] = field(default="float32", metadata={"implied": "float32"})
     then: Mapping[str, Search] = field(default_factory=dict, hash=False, metadata={"implied": {}})
 
     def __post_init__(self) -> None:
         checks.choice("success", self.success, ("any_iterate", "last_iterate"))
         checks.choice("objective", self.objective, ("cross_entropy", "margin"))
+        checks.choice("gradients", self.gradients, ("float32", "bfloat16"))
         checks.integer("batch", self.batch, at_least=1)
         if self.test_limit is not None:
             checks.integer("test_limit", self.test_limit, at_least=1)
@@ -98,6 +103,10 @@ class Evaluation:
     def climbing(self, goal: Goal) -> Goal:
         """`goal`, with the objective that this evaluation climbs."""
         return Margin(goal) if self.objective == "margin" else goal
+
+    def shown(self, model: nn.Module) -> nn.Module:
+        """`model` as searches are to see it."""
+        return RoughGradients(model) if self.gradients == "bfloat16" else model
 
 
 def evaluate(
@@ -146,7 +155,7 @@ def evaluate(
             tell()
         for chunk, each in zip(chunks, verdicts, strict=True):
             pool = PooledSearch(
-                model,
+                evaluation.shown(model),
                 chunk.split,
                 maximum,
                 chunk.examples,

@@ -93,7 +93,7 @@ class Subject:
 
         with full_precision(), attacked(self.model, surrogate=self.evaluation.surrogate):
             pool = PooledSearch(
-                self.model,
+                self.evaluation.shown(self.model),
                 test,
                 self.data.maximum,
                 examples,

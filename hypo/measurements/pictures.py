@@ -131,7 +131,7 @@ def demonstrate(
         source = generator(images.device, 0, "demonstration")  # another word would make other pictures
         perturbed, margin = images, torch.full(labels.shape, float("-inf"), device=images.device)
         for search in evaluation.searches.values():
-            candidate = best(search, model, images, goal, threat_model, source, first=first)
+            candidate = best(search, evaluation.shown(model), images, goal, threat_model, source, first=first)
             with torch.no_grad():
                 further = goal.margin(model(candidate))
             better = (further > margin) & (margin <= 0) if first else further > margin

@@ -1,7 +1,7 @@
 """A search on many examples in as many slots as a batch has: who is decided leaves to the next.
 
-No shape ever changes, and nothing is read back but, every few steps, how many examples are through. So a step can be
-held by a CUDA graph, with all that is noted of it. Examples are not in step: each slot counts its own.
+No shape ever changes, and nothing is read back but, every few steps, how many examples are through: a CUDA graph
+can hold a step, and all that is noted of it. Examples are not in step: each slot counts its own.
 """
 
 from __future__ import annotations

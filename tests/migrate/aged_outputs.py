@@ -40,6 +40,7 @@ _CRAFTED_WITH = {
 }
 _IMPLIED = {
     "surrogate": True,
+    "gradients": "float32",
     "last_batch": "drop",
     "hold_out": 0,
     "keep": "last",
