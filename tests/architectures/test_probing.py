@@ -129,7 +129,7 @@ def test_probabilities_are_warned_of(digits_mlp: nn.Module, some: tuple[Tensor, 
     soft = Then(digits_mlp, lambda logits: logits.softmax(1))
     assert probe(soft, *some, CLASSES) == [
         "the model returns probabilities: every row sums to 1, and cross-entropy on them hides gradients from"
-        " attacks; pass arch.outputs=probabilities, by which their logarithms are taken"
+        " attacks; let it return their logarithms, or pass arch.outputs=probabilities"
     ]
     assert probe(Adapted(soft, probabilities=True), *some, CLASSES) == []
     assert refusal(Adapted(digits_mlp, probabilities=True), some) == (
@@ -248,7 +248,8 @@ def test_the_preprocessing_that_was_given_is_doubted_where_another_fits_better(
     assert fits.question == ""
     assert fits.warning.startswith("the model is right about ")
     assert " of 1197 images with what was given, and about " in fits.warning
-    assert fits.warning.endswith(" with [0, 255]; pass arch.mean=[0] arch.std=[0.00392157]")
+    remedy = "normalise in its first layer, or pass arch.mean=[0] arch.std=[0.00392157]"
+    assert fits.warning.endswith(f" with [0, 255]; {remedy}")
 
 
 def test_a_model_that_takes_images_as_they_are_raises_no_question(
