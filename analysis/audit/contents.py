@@ -14,6 +14,7 @@ from analysis.audit.outcomes import Outcome, outcomes
 from analysis.audit.searches import in_turn
 from analysis.audit.together import Together, drawn_together
 from analysis.audit.worst import ByClass, take_classes
+from analysis.escaping import one_line
 from analysis.reading.collect import collect, load
 from analysis.reading.columns import METRICS
 from analysis.report.contents import records
@@ -46,6 +47,7 @@ class Contents:
         headline, sentences, masking: the verdict.
         numbers: the tiles.
         sections: of the findings that have something left to show.
+        typed, typed_in: the command that the audit was asked for with, and in which folder; "" where unknown.
     """
 
     title: str
@@ -61,6 +63,8 @@ class Contents:
     searches: tuple[SoFar, ...]
     classes: ByClass | None
     sections: tuple[Section, ...]
+    typed: str
+    typed_in: str
 
     @property
     def curves(self) -> tuple[DrawnCurve, ...]:
@@ -91,6 +95,7 @@ def contents(run_directory: Path) -> Contents:
     if row["state"] != "done":
         raise InputError(f"{run_directory}: takes a finished run; this one is {row['state']}: {row['reason']}")
     result, _ = load(Path(row["directory"]) / "result.json")
+    status, _ = load(Path(row["directory"]) / "status.json")
     page = run_page(row, _QUALITY)
     numbers = {name: number(name, row, result) for name in METRICS}
     certified = {name: number(bound, row, result) for name, bound in certifying(row["findings"]).items()}
@@ -110,6 +115,8 @@ def contents(run_directory: Path) -> Contents:
         searches=searches,
         classes=classes,
         sections=tuple(_sections(findings, row["epsilon_value"])),
+        typed=one_line(status.get("typed")),
+        typed_in=one_line(status.get("typed_in")),
     )
 
 

@@ -58,7 +58,7 @@ def collect(outputs: str | Path | Sequence[str | Path], project: str | None = No
             all findings, with their numbers, which have a column each, in their own units.
         peak_memory, peak_gpu_memory: bytes; gpu_utilisation: a share in [0, 1]; NaN where nothing is known
             (`usage.usage`).
-        findings, searches: what else result.json says, as mappings (`findings.checked`, `findings.searches`).
+        findings, searches: what else result.json says, as mappings (see `checked_findings`).
         <group>.<setting>: every single setting that entered one of the two hashes.
 
     A run that is found twice (the same run id in two copies) is one row, the copy that is done if one is.

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.escaping import one_line
-from analysis.reading import findings
+from analysis.reading import checked_findings
+from analysis.reading.checked_findings import fraction, plain_number
 from analysis.reading.columns import METRICS, ends
-from analysis.reading.findings import fraction, plain_number
 
 _LATER = ("R_hyp_bar_minus", "G_adv", "G_hyp")
 """Those that version 0.1 did not measure, and its runs do not have."""
@@ -26,9 +26,9 @@ def measured(result: Mapping[str, Any], source: str = "result.json") -> tuple[di
     """
     entry = "findings"
     try:
-        found = findings.checked(result)
+        found = checked_findings.checked(result)
         entry = "searches"
-        columns: dict[str, Any] = {"findings": found, "searches": findings.searches(result)}
+        columns: dict[str, Any] = {"findings": found, "searches": checked_findings.searches(result)}
         shares = [name for finding in found.values() for name in finding["shares"]]
         for entry in (*METRICS, *shares):
             if entry not in _LATER or entry in result:

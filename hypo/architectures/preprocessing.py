@@ -98,7 +98,7 @@ class Fits:
         if not self.another_fits_better:
             return ""
         counts = f"{self._count(self.current)}, and about {self._count(self.best)}"
-        return f"the model is right about {counts}; pass {self.best.settings}"
+        return f"the model is right about {counts}; normalise in its first layer, or pass {self.best.settings}"
 
     @property
     def question(self) -> str:

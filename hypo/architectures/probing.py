@@ -43,7 +43,7 @@ def probe(model: nn.Module, images: Tensor, labels: Tensor, classes: int) -> lis
     if sums_to_one:
         lines.append(
             "the model returns probabilities: every row sums to 1, and cross-entropy on them hides gradients from"
-            " attacks; pass arch.outputs=probabilities, by which their logarithms are taken"
+            " attacks; let it return their logarithms, or pass arch.outputs=probabilities"
         )
     lines += _changing(model, images, logits)
     lines += _gradient(model, images)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from hypo.auditing.fitting import fitted
+from hypo.auditing.sizes import size
 from hypo.auditing.words import of_data, of_model, setting
 from hypo.settings import checks
 from hypo.settings.errors import InputError
@@ -104,7 +105,7 @@ def words(options: argparse.Namespace) -> list[str]:
     if options.norm is not None:
         chosen.append(f"threat_model={checks.choice('--norm', options.norm, ('linf', 'l2'))}")
     if options.epsilon is not None:
-        checks.number("--epsilon", options.epsilon, above=0)
+        size("--epsilon", options.epsilon, options.norm != "l2" and "threat_model" not in typed)
         chosen.append(f"epsilon={options.epsilon}")
     if options.examples != "all":
         chosen.append(f"evaluation.test_limit={checks.integer('--examples', options.examples, at_least=1)}")

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from hypo.attacks.threat_models.l2 import L2
 from hypo.attacks.threat_models.linf import Linf
 from hypo.auditing.defaults import batch
+from hypo.auditing.sizes import size
 from hypo.command_line import resolvers
 from hypo.command_line.config_folder import FOLDER
 from hypo.command_line.references import resolved
@@ -43,8 +44,9 @@ def threat_model(norm: str, epsilon: Any) -> Linf | L2:
     Raises:
         InputError: when it is none.
     """
-    radius = checks.number("epsilon", epsilon, above=0)
-    return Linf(radius) if checks.choice("norm", norm, ("linf", "l2")) == "linf" else L2(radius)
+    is_linf = checks.choice("norm", norm, ("linf", "l2")) == "linf"
+    radius = size("epsilon", epsilon, is_linf)
+    return Linf(radius) if is_linf else L2(radius)
 
 
 def _settings(group: str, option: str) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
 
 from rich.console import Console
 
-from hypo.auditing.arguments import page, parsed, words
+from hypo.auditing.arguments import PROGRAM, page, parsed, words
 from hypo.command_line.refusing import refusing
 from hypo.command_line.streams import replace_what_cannot_be_shown
 
@@ -22,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with refusing():
             from hypo.auditing.run import audited
 
-            return audited(words(options), options.preprocessing, page(options), Console())
+            typed = shlex.join([*PROGRAM.split(), *(sys.argv[1:] if arguments is None else arguments)])
+            return audited(words(options), options.preprocessing, page(options), Console(), typed)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hypo.architectures import hugging_face
 from hypo.datasets.image_files import EXTENSIONS
 
 
@@ -43,6 +42,8 @@ def _expected(model: str, chosen: Sequence[str], preprocessing: str | None) -> t
 
         return models.get_model_weights(model).DEFAULT.transforms().crop_size[0], True
     if "arch=foreign" in chosen and (folder := Path(model).expanduser()).is_dir():
+        from hypo.architectures import hugging_face  # which imports torch
+
         asked = hugging_face.preparation(folder)
         return asked.size, asked.crops
     return None, preprocessing == "imagenet"

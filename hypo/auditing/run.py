@@ -22,13 +22,16 @@ PAGE = "audit.html"
 """What the page in the run directory is called."""
 
 
-def audited(words: Sequence[str], preprocessing: str | None, page: Path | None, console: Console) -> int:
+def audited(
+    words: Sequence[str], preprocessing: str | None, page: Path | None, console: Console, typed: str = ""
+) -> int:
     """Do what is missing of the audit that `words` describe, write its page, and return the exit code.
 
     Args:
         words: settings, each `key=value`.
         preprocessing: one of `normalising.NAMES`; None where nothing is known, or `words` say it.
         page: where the page goes; None for the run directory.
+        typed: the command that was typed, which the page shows.
 
     Raises:
         InputError, HydraException, OmegaConfBaseException: for what cannot be used, before anything starts.
@@ -41,6 +44,8 @@ def audited(words: Sequence[str], preprocessing: str | None, page: Path | None, 
     if result is None:
         Console(stderr=True).print(f"{outcome.state}: {outcome.reason}", highlight=False, soft_wrap=True)
         return 1
+    if typed and "typed" not in job.directory.status():
+        job.directory.update_status(typed=typed, typed_in=str(Path.cwd()))
     written = write(job.directory.path, page or job.directory.path / PAGE)
     for part in summary(result):
         console.print(part, highlight=False, soft_wrap=isinstance(part, str))

@@ -5,7 +5,8 @@ config.yaml is frozen when the run begins. status.json says what it is doing.
 Its keys: state (queued, running, interrupted, failed, done), reason and cause where it is not well, epoch of
 epochs and its images_per_second, host and pid, the times, `attempts` with one entry an attempt, and after a
 failure `log`, the last lines of the run's log.txt, and `traceback` where there is one. The `usage` of an attempt
-is what it has used of the machine as of its last epoch, or its end (`hypo.jobs.usage.Meter.so_far`).
+is what it has used of the machine as of its last epoch, or its end (`hypo.jobs.usage.Meter.so_far`). Of an audit
+`typed` is the command that was typed, and `typed_in` the folder.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from small_models import batch_norm_net
 from torch import Tensor, nn
 
 from hypo.architectures.adapted import Adapted
-from hypo.architectures.preprocessing import likely_preprocessing
 from hypo.architectures.probing import probe
 from hypo.datasets.images import ImageData
 from hypo.settings.errors import InputError
@@ -129,7 +128,7 @@ def test_probabilities_are_warned_of(digits_mlp: nn.Module, some: tuple[Tensor, 
     soft = Then(digits_mlp, lambda logits: logits.softmax(1))
     assert probe(soft, *some, CLASSES) == [
         "the model returns probabilities: every row sums to 1, and cross-entropy on them hides gradients from"
-        " attacks; pass arch.outputs=probabilities, by which their logarithms are taken"
+        " attacks; let it return their logarithms, or pass arch.outputs=probabilities"
     ]
     assert probe(Adapted(soft, probabilities=True), *some, CLASSES) == []
     assert refusal(Adapted(digits_mlp, probabilities=True), some) == (
@@ -213,57 +212,3 @@ def test_probing_leaves_no_gradient_on_parameters(some: tuple[Tensor, Tensor]) -
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, CLASSES))
     probe(model, *some, CLASSES)
     assert all(parameter.grad is None for parameter in model.parameters())
-
-
-# Preprocessing
-
-
-def inverse(mean: float, std: float) -> Callable[[Tensor], Tensor]:
-    """A model that wants images normalised by `mean` and `std` is one that undoes that, and then looks."""
-    return lambda images: images * std + mean
-
-
-@pytest.fixture
-def many(digits: ImageData) -> tuple[Tensor, Tensor]:
-    return digits.test.images[:].float() / digits.maximum, digits.test.labels
-
-
-def test_the_preprocessing_that_fits_is_found_and_asked_for(
-    digits_mlp: nn.Module, many: tuple[Tensor, Tensor]
-) -> None:
-    wanting = nn.Sequential(Then(nn.Identity(), inverse(0, 1 / 255)), digits_mlp)
-    fits = likely_preprocessing(Adapted(wanting), *many)
-    assert fits.best.settings == "arch.mean=[0] arch.std=[0.00392157]"
-    assert fits.another_fits_better
-    assert fits.question.startswith("How are images normalised for this model? It is right about ")
-    assert fits.question.endswith("; pass arch.mean=[0] arch.std=[0.00392157]")
-    assert " with [0, 255], " in fits.question
-
-
-def test_the_preprocessing_that_was_given_is_doubted_where_another_fits_better(
-    digits_mlp: nn.Module, many: tuple[Tensor, Tensor]
-) -> None:
-    wanting = nn.Sequential(Then(nn.Identity(), inverse(0, 1 / 255)), digits_mlp)
-    fits = likely_preprocessing(Adapted(wanting, (0.9,), (0.3,)), *many)
-    assert fits.question == ""
-    assert fits.warning.startswith("the model is right about ")
-    assert " of 1197 images with what was given, and about " in fits.warning
-    assert fits.warning.endswith(" with [0, 255]; pass arch.mean=[0] arch.std=[0.00392157]")
-
-
-def test_a_model_that_takes_images_as_they_are_raises_no_question(
-    digits_mlp: nn.Module, many: tuple[Tensor, Tensor]
-) -> None:
-    fits = likely_preprocessing(digits_mlp, *many)
-    assert (fits.question, fits.warning) == ("", "")
-    right = int((digits_mlp(many[0]).argmax(1) == many[1]).sum())
-    assert int(fits.correct[fits.current].sum()) == right
-    assert not likely_preprocessing(Adapted(digits_mlp, (0.0,), (1.0,)), *many).warning
-
-
-def test_imagenets_mean_and_std_are_tried_on_colour(digits_mlp: nn.Module, many: tuple[Tensor, Tensor]) -> None:
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-    undo = Then(nn.Identity(), lambda images: (images * std + mean).mean(1, keepdim=True))
-    fits = likely_preprocessing(nn.Sequential(undo, digits_mlp), many[0].expand(-1, 3, -1, -1), many[1])
-    assert fits.correct[fits.best].sum() >= 0.95 * max(c.sum() for c in fits.correct.values())
-    assert "ImageNet's mean and std" in {each.name for each in fits.correct}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,10 @@ def test_an_audit_is_a_run_with_a_page(audit: Audit, models: Path) -> None:
     page = (run / "audit.html").read_text()
     assert "R_hyp" in page
     assert "https://" not in page.partition("<body")[0]
+    typed = f"python -m hypo.audit {models}/plain.pt2 digits --epsilon 1/20 {shlex.join(QUICK)}"
+    again = unescape(page.partition("How to repeat it")[2])
+    assert f"Typed in <code>{Path.cwd()}</code>" in again
+    assert again.index(typed) < again.index("python -m hypo.run ")
 
 
 def test_typed_again_it_writes_the_page_and_no_more(audit: Audit, models: Path) -> None:
@@ -191,6 +197,7 @@ def test_what_fits_worse_is_warned_of_and_so_are_probabilities(audit: Audit, mod
             "--epsilon: takes a number > 0 (or a fraction such as \"8/255\"), got '-1'",
         ),
         ("plain.pt2 digits --epsilon 1/0", "--epsilon: takes a number > 0"),
+        ("plain.pt2 digits --epsilon 8", "--epsilon: takes 1 at most in linf, for images are in [0, 1], got 8; "),
         ("plain.pt2 digits --norm l1", "--norm: takes one of linf, l2, got 'l1'"),
         ("plain.pt2 digits --examples 0", "--examples: takes a whole number >= 1, got '0'"),
         ("plain.pt2 digits --outputs votes", "--outputs: takes one of logits, probabilities, got 'votes'"),

@@ -147,6 +147,7 @@ MODEL = linear_model(torch.eye(2, 16))
     ("call", "told"),
     [
         (lambda: risks(MODEL, [(IMAGES, LABELS)], -1), "epsilon: takes a number > 0"),
+        (lambda: risks(MODEL, [(IMAGES, LABELS)], 8), "epsilon: takes 1 at most in linf.* got 8; of .* is 8/255"),
         (lambda: risks(MODEL, [(IMAGES, LABELS)], 0.1, "l3"), "norm: takes one of linf, l2, got 'l3'"),
         (lambda: risks(MODEL, [(IMAGES, LABELS)], 0.1, seed=-1), "seed: takes a whole number >= 0"),
         (lambda: risks(MODEL, [(IMAGES, LABELS)], 0.1, evaluation="pgd"), "evaluation: takes one of .*pgd20"),
@@ -169,7 +170,8 @@ def test_settings_are_refused_by_name(call: Callable[[], Any], told: str) -> Non
 def test_probabilities_are_warned_of(linear: Any) -> None:
     model, images, labels = linear
     (warning,) = risks(nn.Sequential(model, nn.Softmax(1)), [(images, labels)], EPSILON).warnings
-    assert "probabilities" in warning
+    assert "returns probabilities" in warning
+    assert "; let it return their logarithms, or pass" in warning  # for whoever has no settings to pass
 
 
 def test_no_image_is_no_attack() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from small_models import InDouble, quickly_trained
-from torch import Tensor, nn
+from torch import nn
 
 from hypo.architectures.mlp import Mlp
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
@@ -17,7 +17,6 @@ from hypo.attacks.searches.random_points import RandomPoints
 from hypo.attacks.threat_models.linf import Linf
 from hypo.datasets.images import ImageData, Split
 from hypo.measurements import chunks as module
-from hypo.measurements.chunks import in_chunks
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.kept import NOTHING, Kept
 from hypo.measurements.passes import counted
@@ -214,44 +213,3 @@ def test_progress_is_of_the_whole_and_decided_examples_are_told(
     told[:] = [each for each in told if each[1] != most]
     assert told[0][0] > total / 2  # what an earlier attempt did is done
     assert told[-1] == (total, total)
-
-
-@pytest.mark.parametrize(
-    ("count", "shape", "batch", "number"),
-    [
-        (1000, (3, 224, 224), 50, 10),
-        (1000, (3, 224, 224), 32, 11),
-        (1000, (3, 224, 224), 500, 10),
-        (50, (3, 224, 224), 50, 1),
-        (10_000, (3, 64, 64), 500, 10),
-        (360, (1, 8, 8), 500, 1),
-        (10_000, (1, 28, 28), 500, 1),
-        (10_000, (3, 32, 32), 500, 1),
-        (26_032, (3, 32, 32), 500, 6),
-    ],
-)
-def test_large_test_sets_are_cut_and_those_of_mnist_and_cifar_are_not(
-    count: int, shape: tuple[int, int, int], batch: int, number: int
-) -> None:
-    @dataclass(frozen=True)
-    class Somewhere:
-        """Images that take no memory."""
-
-        of: Tensor
-
-        @property
-        def shape(self) -> tuple[int, ...]:
-            return (len(self.of), *shape)
-
-        def __getitem__(self, at: Tensor) -> Somewhere:
-            return Somewhere(self.of[at])
-
-    everything = torch.arange(count)
-    split = Split(Somewhere(everything), everything)  # type: ignore[arg-type]
-    cut = list(in_chunks(split, everything + 7, batch))
-    assert len(cut) == number
-    assert torch.equal(torch.cat([chunk.split.labels for chunk in cut]), everything)
-    assert torch.equal(torch.cat([chunk.examples - 7 for chunk in cut]), everything)
-    assert len({chunk.name for chunk in cut}) == number
-    if batch < count // number:
-        assert all(len(chunk.split) % batch == 0 for chunk in cut[:-1])
