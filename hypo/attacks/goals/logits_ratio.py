@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hypo.attacks.goals.goal import OtherObjective, lead
+from hypo.attacks.goals.goal import OtherObjective
+from hypo.attacks.goals.logits_difference import LogitsDifference
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,7 @@ class LogitsRatio(OtherObjective):
 
     def objective(self, logits: Tensor) -> Tensor:
         """(batch,) the difference of the two logits, over how far apart the largest are."""
-        at_stake, rival = (
-            logits.gather(1, which.unsqueeze(1)).squeeze(1) for which in (self.classes, self.rivals)
-        )
-        wanted = torch.as_tensor(self.wanted, device=logits.device)
-        return torch.where(wanted, lead(logits, self.classes), rival - at_stake) / _spread(logits)
+        return LogitsDifference(self.goal, self.rivals).objective(logits) / _spread(logits)
 
 
 def _spread(logits: Tensor) -> Tensor:

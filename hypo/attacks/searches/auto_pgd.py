@@ -18,6 +18,7 @@ from hypo.attacks.goals.logits_ratio import LogitsRatio
 from hypo.attacks.goals.margin import Margin
 from hypo.attacks.searches.gradients import climb, unless_stalled
 from hypo.attacks.searches.hashing import another
+from hypo.attacks.searches.nearest_classes import nearest_classes
 from hypo.attacks.searches.search import State, Visit, best_seen, each, nothing_seen
 from hypo.attacks.threat_models.threat_model import ThreatModel
 from hypo.settings import checks
@@ -30,10 +31,6 @@ MOMENTUM = 0.75
 
 GAINING = 0.75
 """The share of the steps since the last checkpoint that have to gain for the length to stay."""
-
-
-RANKED = 9
-"""Of how many rivals, those with the largest clean logits, the nearest are found; each costs a pass."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,8 @@ class AutoPGD:
     ) -> Visit:
         """One step of the ascent, and from the last to the best point; see `Search.step`."""
         if self.objective == "targeted_dlr" and number == 0:
-            state = {**state, "rivals": self._rivals(model, images, goal, threat_model)}
+            ascents = min(self.targets, self.steps)
+            state = {**state, "rivals": nearest_classes(model, images, goal, threat_model, ascents)}
         place = _place(number, self.steps, state["rivals"].shape[1] if "rivals" in state else 1)
         climbed = self._climbed(goal, state, place.ascent)
         logits, value, gradient = climb(model, state["points"], climbed.objective)
@@ -95,27 +93,6 @@ class AutoPGD:
     def leaving_clean(self) -> AutoPGD:
         """Itself: it never begins at the clean image."""
         return self
-
-    def _rivals(self, model: nn.Module, images: Tensor, goal: Goal, threat_model: ThreatModel) -> Tensor:
-        """(batch, ascents) int64, the classes besides that at stake which seem to be the nearest."""
-        with torch.no_grad():
-            logits = model(images)
-        others = logits.scatter(1, goal.classes.unsqueeze(1), -torch.inf)
-        count = min(self.targets, logits.shape[1] - 1, self.steps)
-        likely = others.topk(min(max(count, RANKED), logits.shape[1] - 1), dim=1).indices
-        if likely.shape[1] == count:
-            return likely
-        at_stake, distances = goal.classes.unsqueeze(1), []
-        for rival in likely.split(1, dim=1):
-
-            def behind(logits: Tensor, rival: Tensor = rival) -> Tensor:
-                return (logits.gather(1, rival) - logits.gather(1, at_stake)).squeeze(1)
-
-            _, value, gradient = climb(model, images, behind)
-            slope = (gradient * threat_model.direction(gradient)).flatten(1).sum(1)
-            distances.append(-value / slope.clamp_min(1e-12))
-        nearest = torch.stack(distances, dim=1).topk(count, dim=1, largest=False).indices
-        return likely.gather(1, nearest)
 
     def _climbed(self, goal: Goal, state: State, ascent: int) -> Goal:
         if self.objective == "targeted_dlr":
