@@ -71,7 +71,8 @@ def samples(run: str | Path, count: int) -> Samples:
     models = [nn.Identity() for _ in experiment.prerequisites]
     kept = AlreadyCrafted(path.absolute().parent.parent / "crafted", path.name)
     prepared = experiment.training_data.prepare(data, experiment, models, kept)
-    (before, _), (after, _) = (divided(each.train, experiment.recipe) for each in (data, prepared))
+    parts = (divided(each.train, experiment.recipe) for each in (data, prepared))
+    before, after = (limited.select(trained_on) for limited, trained_on, _ in parts)
     _, chosen = before.limited(count)
     shown = tuple(
         Sample(
