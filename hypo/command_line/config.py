@@ -44,7 +44,7 @@ def job_from_config(config: DictConfig, choices: Mapping[str, str], overrides: S
 def settings_from_config(config: DictConfig, choices: Mapping[str, str]) -> dict[str, Any]:
     """A composed config as plain data; InputError for keys that should not be, or values that others refer to."""
     check_keys(config, choices)
-    _check_what_others_refer_to(lambda key, otherwise: _value(config, key, otherwise))
+    check_what_others_refer_to(lambda key, otherwise: _value(config, key, otherwise))
     return resolved(config)
 
 
@@ -59,6 +59,18 @@ def check_keys(config: DictConfig, choices: Mapping[str, str]) -> None:
         raise InputError(f"{missing[0]}: must be given")
 
 
+def check_what_others_refer_to(value: Callable[[str, Any], Any]) -> None:
+    """InputError for what would break a reference to it; `value` takes a key, and what to say without it."""
+    checks.choice("authors_code", value("authors_code", False), (True, False))
+    for key in ("published_learning_rate", "authors_learning_rate", "published_input_std"):
+        checks.number(key, value(key, 1), above=0)
+    radii = value("default_epsilon", {})
+    if not isinstance(radii, Mapping):
+        raise InputError(f"default_epsilon: takes a radius for each norm, got {checks.shown(radii)}")
+    for norm, radius in radii.items():
+        checks.number(f"default_epsilon.{norm}", radius, above=0)
+
+
 def job_from_settings(
     plain: Mapping[str, Any], choices: Mapping[str, str], overrides: Sequence[str], made: Made
 ) -> Job:
@@ -70,7 +82,6 @@ def job_from_settings(
     Raises:
         InputError: as of `job_from_config`.
     """
-    _check_what_others_refer_to(plain.get)
     checks.number("lambda", plain["lambda"], at_least=0)
     checks.number("epsilon", plain["epsilon"], above=0)
     keep = bool(checks.choice("keep_checkpoint", plain["keep_checkpoint"], (True, False)))
@@ -119,18 +130,6 @@ def job_from_settings(
         tracking=tracking,
         keep_checkpoint=keep,
     )
-
-
-def _check_what_others_refer_to(value: Callable[[str, Any], Any]) -> None:
-    """`value` is asked with a key, and what to say where it is not set."""
-    checks.choice("authors_code", value("authors_code", False), (True, False))
-    for key in ("published_learning_rate", "authors_learning_rate", "published_input_std"):
-        checks.number(key, value(key, 1), above=0)
-    radii = value("default_epsilon", {})
-    if not isinstance(radii, Mapping):
-        raise InputError(f"default_epsilon: takes a radius for each norm, got {checks.shown(radii)}")
-    for norm, radius in radii.items():
-        checks.number(f"default_epsilon.{norm}", radius, above=0)
 
 
 def _value(config: DictConfig, key: str, otherwise: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import compress
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -17,7 +18,12 @@ from omegaconf import DictConfig, base, grammar_parser, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from hypo.command_line import options
-from hypo.command_line.config import check_keys, job_from_settings, settings_from_config
+from hypo.command_line.config import (
+    check_keys,
+    check_what_others_refer_to,
+    job_from_settings,
+    settings_from_config,
+)
 from hypo.jobs.job import Job
 from hypo.settings.errors import InputError
 from hypo.settings.made import Made
@@ -91,9 +97,9 @@ class Composer:
                 form = Form(composed.copy(), values, are_blank)
                 check_keys(form.config, composed.choices)
                 self._forms[key] = form
-            return form.fill(
-                [override.value() for override, blank in zip(values, are_blank, strict=True) if blank]
-            )
+            settings = form.fill([override.value() for override in compress(values, are_blank)])
+            check_what_others_refer_to(settings.get)
+            return settings
         return None
 
     def _parse(self, typed: str) -> tuple[Override, bool]:
