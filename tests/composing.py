@@ -33,7 +33,7 @@ def job(*overrides: str) -> Job:
 
 
 def cell(*overrides: str) -> Job:
-    """The job of a cell of a sweep: the same (see tests/launchers/test_compose.py), in a fifth of the time.
+    """The job of a cell of a sweep: the same (see tests/launchers/test_compose.py), in a small part of the time.
 
     What cells have in common is composed once for all tests of a process.
     """
