@@ -13,6 +13,7 @@ from typed_command import typed
 from benchmarks import (
     basic,
     evaluation,
+    folding,
     memory,
     others,
     planning,
@@ -20,10 +21,11 @@ from benchmarks import (
     training,
     training_settings,
 )
-from benchmarks.checkpoints import settings
+from benchmarks.checkpoints import Setting, settings
 from benchmarks.evaluation import Found
 from benchmarks.measuring import alternate, ratio
 from benchmarks.passes import counting
+from hypo.architectures.resnet18 import Resnet18
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 
 CPU = torch.device("cpu")
@@ -191,3 +193,24 @@ def test_what_a_pass_keeps_is_counted_by_hand() -> None:
     """A linear layer keeps its input, and a ReLU its output."""
     model = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.ReLU(), torch.nn.Linear(5, 2))
     assert memory._kept(model, torch.rand(4, 3)) == 4 * 4 * (3 + 5)
+
+
+def test_folding_compares_the_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    every = settings(training_settings.made(60, 8, 3), quick=True)
+    setting = next(each for each in every if isinstance(each.arch, Resnet18))
+    assert folding.measure(setting, CPU, 1) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "flags that differ: correct 0, adv 0, hyp 0, sta 0; not folded / folded: time " in line
+
+
+@pytest.mark.parametrize("differing", [0, 1])
+def test_folding_fails_where_a_flag_differs(differing: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+
+    def measure(setting: Setting, *_: object) -> int:
+        names.append(setting.name)
+        return differing
+
+    monkeypatch.setattr(folding, "measure", measure)
+    assert folding.main(["--quick", "--device", "cpu", "--repetitions", "1"]) == differing
+    assert len(set(names)) == 4  # two networks, each standard and robust
