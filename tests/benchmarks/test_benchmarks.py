@@ -21,7 +21,7 @@ from benchmarks import (
     training,
     training_settings,
 )
-from benchmarks.checkpoints import Setting, settings
+from benchmarks.checkpoints import settings
 from benchmarks.evaluation import Found
 from benchmarks.measuring import alternate, ratio
 from benchmarks.passes import counting
@@ -198,19 +198,13 @@ def test_what_a_pass_keeps_is_counted_by_hand() -> None:
 def test_folding_compares_the_flags(capsys: pytest.CaptureFixture[str]) -> None:
     every = settings(training_settings.made(60, 8, 3), quick=True)
     setting = next(each for each in every if isinstance(each.arch, Resnet18))
-    assert folding.measure(setting, CPU, 1) == 0
+    folding.measure(setting, CPU, 1)
     (line,) = capsys.readouterr().out.splitlines()
     assert "flags that differ: correct 0, adv 0, hyp 0, sta 0; not folded / folded: time " in line
 
 
-@pytest.mark.parametrize("differing", [0, 1])
-def test_folding_fails_where_a_flag_differs(differing: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folding_measures_two_networks_each_standard_and_robust(monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
-
-    def measure(setting: Setting, *_: object) -> int:
-        names.append(setting.name)
-        return differing
-
-    monkeypatch.setattr(folding, "measure", measure)
-    assert folding.main(["--quick", "--device", "cpu", "--repetitions", "1"]) == differing
-    assert len(set(names)) == 4  # two networks, each standard and robust
+    monkeypatch.setattr(folding, "measure", lambda setting, *_: names.append(setting.name))
+    assert folding.main(["--quick", "--device", "cpu"]) == 0
+    assert len(set(names)) == 4
