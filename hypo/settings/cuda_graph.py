@@ -124,9 +124,9 @@ class Replayed:
 
     def _captured(self, graph: Graph, inputs: tuple[Tensor, ...]) -> Outputs:
         """The results of the call in which the function is captured."""
-        fixed = tuple(each.detach().clone() for each in inputs)
+        function, fixed = self._function, tuple(each.detach().clone() for each in inputs)
         try:
-            graph.capture(lambda: self._function(*fixed), self._generators)
+            graph.capture(lambda: function(*fixed), self._generators)
         except Exception as error:  # the function's, torch's or CUDA's: all mean that it cannot be captured
             reason = " ".join(f"{type(error).__name__} {error}".split())[:160]
             logger.warning("%s: goes on without a CUDA graph (%s)", self._name, reason)

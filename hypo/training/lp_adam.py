@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import nn
+
+from hypo.training.no_compiler import Adam
 
 BETAS = (0.9, 0.99)
 EPSILON = 1e-10
 
 
-class LpAdam(torch.optim.Adam):
+class LpAdam(Adam):
     """Adam (β = 0.9, 0.99; ε = 1e-10) with a weight decay that fits the layers' norm (Zhang et al. 2021, §4.3).
 
     Before each step, every module of the model that has a `decay` shrinks its own parameters, weights by the

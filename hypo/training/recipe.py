@@ -12,6 +12,7 @@ from torch import nn
 from hypo.settings import checks
 from hypo.settings.errors import InputError
 from hypo.training.lp_adam import LpAdam
+from hypo.training.no_compiler import Adam, Sgd
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ class Recipe:
         if all(parameter.is_cuda for parameter in model.parameters()):
             common["fused"] = True
         if self.optimizer == "adam":
-            return torch.optim.Adam(model.parameters(), **common)
-        return torch.optim.SGD(model.parameters(), momentum=self.momentum, **common)
+            return Adam(model.parameters(), **common)
+        return Sgd(model.parameters(), momentum=self.momentum, **common)
 
     def images_an_epoch(self, available: int) -> int:
         """How many of the images that there are, none of them held out, an epoch trains on."""

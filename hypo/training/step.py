@@ -58,14 +58,21 @@ class Steps:
     ) -> None:
         self._model = model
         self._optimizer = optimizer
-        self._arguments = (defense, threat_model, random)
-        self._bfloat16 = bfloat16
+        self._defense = defense
         self.operations = 0.0
-        graph = self._graph(random.device) if in_graph else None
+        graph = _graph(random.device, model, optimizer, defense) if in_graph else None
         # The kernels of a GPU take float32; a CPU's take the float64 that Python has.
         dtype = torch.float32 if random.device.type == "cuda" else torch.float64
-        self._rate = None if graph is None else torch.zeros((), dtype=dtype, device=random.device)
-        self._replayed = Replayed(self._step, graph, "training step", [random])
+        rate = None if graph is None else torch.zeros((), dtype=dtype, device=random.device)
+
+        # Which does not know this object: the memory of a graph goes with the last that does.
+        def step(images: Tensor, labels: Tensor) -> Outputs:
+            with _at(optimizer, rate):
+                arguments = (model, optimizer, images, labels, defense, threat_model, random)
+                return (train_step(*arguments, bfloat16=bfloat16),)
+
+        self._rate = rate
+        self._replayed = Replayed(step, graph, "training step", [random])
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
         """Take a step; what `train_step` takes and returns, which the next step overwrites."""
@@ -73,29 +80,22 @@ class Steps:
             self._rate.fill_(self._optimizer.param_groups[0]["lr"])
         if self.operations:
             return self._replayed(images, labels)[0]
-        found, counted = operations(
-            lambda: self._replayed(images, labels), self._model, self._arguments[0], images
-        )
+        found, counted = operations(lambda: self._replayed(images, labels), self._model, self._defense, images)
         self.operations = counted / len(images)
         return found[0]
 
-    def _step(self, images: Tensor, labels: Tensor) -> Outputs:
-        with _at(self._optimizer, self._rate):
-            return (
-                train_step(
-                    self._model, self._optimizer, images, labels, *self._arguments, bfloat16=self._bfloat16
-                ),
-            )
 
-    def _graph(self, device: torch.device) -> Graph | None:
-        """The graph of this device, where the steps are the same to the host; where not, a line of the log."""
-        graph = cuda_graph.graph_on(device)
-        annealed = any(isinstance(module, Annealed) for module in self._model.modules())
-        is_fixed = getattr(self._arguments[0], "same_every_step", True)
-        if graph is None or (is_fixed and not annealed and not isinstance(self._optimizer, LpAdam)):
-            return graph
-        logger.warning("training step: goes on without a CUDA graph (the host decides what changes in each)")
-        return None
+def _graph(
+    device: torch.device, model: nn.Module, optimizer: torch.optim.Optimizer, defense: Defense
+) -> Graph | None:
+    """A graph of this device, where all steps are the same to the host; where they are not, a line of the log."""
+    graph = cuda_graph.graph_on(device)
+    annealed = any(isinstance(module, Annealed) for module in model.modules())
+    same_every_step = getattr(defense, "same_every_step", True)
+    if graph is None or (same_every_step and not annealed and not isinstance(optimizer, LpAdam)):
+        return graph
+    logger.warning("training step: goes on without a CUDA graph (the host decides what changes in each)")
+    return None
 
 
 @contextmanager

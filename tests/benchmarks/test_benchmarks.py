@@ -13,6 +13,7 @@ from typed_command import typed
 from benchmarks import (
     basic,
     evaluation,
+    folding,
     memory,
     others,
     planning,
@@ -24,6 +25,7 @@ from benchmarks.checkpoints import settings
 from benchmarks.evaluation import Found
 from benchmarks.measuring import alternate, ratio
 from benchmarks.passes import counting
+from hypo.architectures.resnet18 import Resnet18
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 
 CPU = torch.device("cpu")
@@ -191,3 +193,18 @@ def test_what_a_pass_keeps_is_counted_by_hand() -> None:
     """A linear layer keeps its input, and a ReLU its output."""
     model = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.ReLU(), torch.nn.Linear(5, 2))
     assert memory._kept(model, torch.rand(4, 3)) == 4 * 4 * (3 + 5)
+
+
+def test_folding_compares_the_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    every = settings(training_settings.made(60, 8, 3), quick=True)
+    setting = next(each for each in every if isinstance(each.arch, Resnet18))
+    folding.measure(setting, CPU, 1)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "flags that differ: correct 0, adv 0, hyp 0, sta 0; not folded / folded: time " in line
+
+
+def test_folding_measures_two_networks_each_standard_and_robust(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+    monkeypatch.setattr(folding, "measure", lambda setting, *_: names.append(setting.name))
+    assert folding.main(["--quick", "--device", "cpu"]) == 0
+    assert len(set(names)) == 4

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import gc
 import logging
+import weakref
 
 import pytest
 import torch
@@ -86,6 +88,17 @@ def test_a_training_goes_on_in_a_graph_where_it_was_cut_off(
     resumed = trained(stripes, recipe, DEFENSES["thrm"], resume=copy.deepcopy(whole[2][1]))
     assert [graph.replays > 0 for graph in graphs] == [True, True]
     assert_equal(resumed[0].state_dict(), whole[0].state_dict())
+
+
+def test_the_memory_of_a_graph_goes_with_its_training(stripes: ImageData, graphs: list[StandInGraph]) -> None:
+    """At once, not when cycles are looked for: the evaluation may need it."""
+    gc.disable()
+    try:
+        trained(stripes, small_recipe(), DEFENSES["thrm"])
+        left = weakref.ref(graphs.pop())
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_what_the_host_decides_in_each_step_is_in_no_graph(
