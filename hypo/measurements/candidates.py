@@ -28,12 +28,5 @@ class Candidates:
     search: int
     at_end: bool
 
-    def of(self, chosen: Tensor) -> Candidates:
-        """Those that are `chosen`, a bool for each."""
-        at = chosen.nonzero().squeeze(1)
-        return Candidates(
-            *(self.indices[at], self.logits[at], self.predictions[at], self.counts[at]), self.search, self.at_end
-        )
-
 
 Record = Callable[[Candidates], None]

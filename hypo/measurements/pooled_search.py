@@ -149,17 +149,18 @@ class PooledSearch:
         compactions = range(1, search.steps) if pool.device.type == "cpu" else compaction_steps(search.steps)
         for number in range(search.steps):
             if self.every_iterate and number in compactions and states:
-                kept = undecided()[pool]
-                if pool.device.type != "cpu" or not kept.all():
+                kept = undecided()[pool].nonzero().squeeze(1)
+                if len(kept) < len(pool):
                     pool, images, states = pool[kept], images[kept], compacted(states, kept, self.batch)
-            for at, part in enumerate(parts(len(pool), self.batch)):
+            left = len(pool)
+            for at, part in enumerate(parts(left, self.batch)):
                 clean = self._in_units(images[part])
                 visit = search.step(self.model, states[at], clean, goal(pool[part]), self.threat_model, number)
                 states[at] = visit.state
                 if self.every_iterate:
                     looked_at(part, visit.logits, visit.inside, at_end=False)
-                progress(number + part.stop / len(pool) if part.stop < len(pool) else number + 1)
-            if not len(pool):
+                progress(number + part.stop / left if part.stop < left else number + 1)
+            if not left:
                 progress(number + 1)
         with torch.no_grad():
             for at, part in enumerate(parts(len(pool), self.batch)):
@@ -194,7 +195,7 @@ class PooledSearch:
 
 
 def compacted(states: Sequence[State], kept: Tensor, batch: int) -> list[State]:
-    """The states of the batches with only the `kept` examples (a bool for each), in batches of `batch` again."""
+    """The states of the batches with only the examples at `kept` (int64), in batches of `batch` again."""
     whole = {name: torch.cat([state[name] for state in states])[kept] for name in states[0]}
     count = len(whole["points"])
     return [{name: tensor[part] for name, tensor in whole.items()} for part in parts(count, batch)]

@@ -114,22 +114,26 @@ class Verdicts:
         return ~self.correct[at] & (candidates.predictions != self.clean[at])
 
     def _record(self, candidates: Candidates) -> None:
-        if candidates.indices.device.type == "cpu":  # on a GPU to choose them would take a synchronisation
-            # Only where a prediction is another than the clean one can there be something to take note of.
-            candidates = candidates.of(candidates.predictions != self.clean[candidates.indices])
-        at, counts = candidates.indices, candidates.counts
-        right = candidates.predictions == self.labels[at]
-        self._attribute(self.decided_by, candidates, right ^ self.correct[at])
-        self._attribute(self.moved_by, candidates, self._is_moved(candidates))
-        self.adv[at] |= counts & ~right
-        self.hyp[at] |= counts & right
-        self.sta[at] |= counts & (candidates.predictions != self.clean[at])
+        at, predictions = candidates.indices, candidates.predictions
+        # What the clean prediction decides is known: there is nothing to take note of but other predictions.
+        new = candidates.counts & (predictions != self.clean[at])
+        if at.device.type == "cpu":  # a GPU would have to be asked how many these are
+            chosen = new.nonzero().squeeze(1)
+            if not len(chosen):
+                return
+            at, predictions, new = at[chosen], predictions[chosen], new[chosen]
+        right, correct = predictions == self.labels[at], self.correct[at]
+        _attribute(self.decided_by, at, candidates.search, new & (right ^ correct))
+        _attribute(self.moved_by, at, candidates.search, new & ~correct)
+        self.adv[at] |= new & ~right
+        self.hyp[at] |= new & right
+        self.sta[at] |= new
 
-    def _attribute(self, by: Tensor, candidates: Candidates, reached: Tensor) -> None:
-        """Note the search in `by` where it was the first to reach something."""
-        at = candidates.indices
-        first = candidates.counts & reached & (by[at] < 0)
-        by[at] = torch.where(first, candidates.search, by[at])
+
+def _attribute(by: Tensor, at: Tensor, search: int, reached: Tensor) -> None:
+    """Note the search in `by` where it was the first to reach something."""
+    found = by[at]
+    by[at] = torch.where(reached & (found < 0), search, found)
 
 
 def joined(several: list[Verdicts]) -> Verdicts:
