@@ -55,6 +55,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and exit with 2."""
+        message = message.replace("DATA, key=value", "DATA")  # of which argparse thinks that it is required too
         self.exit(2, f"error: {message} (--help shows what it takes)\n")
 
 

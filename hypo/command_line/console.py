@@ -39,6 +39,10 @@ QUIET = 30.0
 SHARES_OF_SEARCHES = {"A": "A", "F": "F", "R_adv_plus": "R_adv⁺", "R_hyp_minus": "R_hyp⁻"}
 
 
+ATTACKING = "attacking"
+"""What is done before anything else is measured."""
+
+
 @dataclass
 class Lines:
     """An observer that prints a line every tenth of the epochs, and of a long evaluation one now and then.
@@ -49,6 +53,7 @@ class Lines:
 
     console: Console
     clock: Callable[[], float] = time.monotonic
+    _doing: str = ATTACKING
     _found: str = ""
     _total: int = -1
     _done: int = 0
@@ -73,9 +78,13 @@ class Lines:
             self._found = ""
         elif now - self._spoke_at >= max(QUIET, took / 10) and done > self._began_with:
             rest = timedelta(seconds=round(took * (total - done) / (done - self._began_with)))
-            text = f"attacking: {100 * done / total:.1f} % is done{self._found}; about {rest} left"
+            text = f"{self._doing}: {100 * done / total:.1f} % is done{self._found}; about {rest} left"
             self.console.print(text, highlight=False)
             self._spoke_at = now
+
+    def measuring(self, name: str) -> None:
+        """Said with every line from now on; it is timed by itself."""
+        self._doing, self._found, self._total = f"measuring {name}", "", -1
 
     def decided(self, examples: int, total: int) -> None:
         """Said with the next line."""
@@ -88,6 +97,7 @@ class Bars:
 
     progress: Progress
     tasks: dict[str, TaskID] = field(default_factory=dict)
+    _doing: str = ATTACKING
     _found: str = ""
 
     def epoch(self, row: dict[str, float], epochs: int) -> None:
@@ -96,9 +106,15 @@ class Bars:
 
     def evaluating(self, done: int, total: int) -> None:
         """Move the evaluation bar."""
-        self._move(f"attacking{self._found}", "evaluation", done, total)
+        self._move(f"{self._doing}{self._found}", self._doing, done, total)
         if done == total:
             self._found = ""
+
+    def measuring(self, name: str) -> None:
+        """From now on another bar, in the place of the one before."""
+        if self._doing in self.tasks:
+            self.progress.update(self.tasks[self._doing], visible=False)
+        self._doing, self._found = f"measuring {name}", ""
 
     def decided(self, examples: int, total: int) -> None:
         """Said beside the evaluation bar."""

@@ -129,6 +129,7 @@ def _attempt(
                         mirror.log(row)
         for name in directory.lacking(job.experiment.measurements) or ():
             doing = f"measurement.{name}: "
+            recorder.measuring(name)
             finding = job.experiment.measure(name, directory, recorder, model_of)
             directory.add_finding(name, job.experiment.measurements[name], finding)
         mirror.finish(directory.result() or {})
@@ -215,6 +216,9 @@ class _Recorder:
 
     def evaluating(self, done: int, total: int) -> None:
         self.observer.evaluating(done, total)
+
+    def measuring(self, name: str) -> None:
+        self.observer.measuring(name)
 
     def decided(self, examples: int, total: int) -> None:
         self.observer.decided(examples, total)

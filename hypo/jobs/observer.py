@@ -16,6 +16,10 @@ class Observer(Protocol):
         """So much of the evaluation's attacks, or of a part of a measurement, is done."""
         ...
 
+    def measuring(self, name: str) -> None:
+        """What comes next is the measurement of that name, after the evaluation's attacks or another one."""
+        ...
+
     def decided(self, examples: int, total: int) -> None:
         """The attacks of the evaluation have decided so many of the test examples."""
         ...

@@ -128,6 +128,9 @@ class _Silent:
     def evaluating(self, done: int, total: int) -> None:
         pass
 
+    def measuring(self, name: str) -> None:
+        pass
+
     def decided(self, examples: int, total: int) -> None:
         pass
 
@@ -143,6 +146,9 @@ class _SweepBars:
         self._progress.advance(self._task)
 
     def evaluating(self, done: int, total: int) -> None:
+        pass
+
+    def measuring(self, name: str) -> None:
         pass
 
     def decided(self, examples: int, total: int) -> None:

@@ -184,8 +184,8 @@ def test_what_fits_worse_is_warned_of_and_so_are_probabilities(audit: Audit, mod
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("", "the following arguments are required: MODEL, DATA"),
-        ("plain.pt2", "the following arguments are required: DATA"),
+        ("", "the following arguments are required: MODEL, DATA (--help"),
+        ("plain.pt2", "the following arguments are required: DATA (--help"),
         ("nothing.pt2 digits", "MODEL: takes a model's file or folder"),
         ("plain.pt2 digts", "DATA: takes a folder of images"),
         ("plain.pt2 digits --nonsense", "unrecognized arguments: --nonsense"),

@@ -77,6 +77,15 @@ def test_each_attack_has_a_clock_of_its_own(printed: Printed) -> None:
         printed.after(20, total, total)
 
 
+def test_what_is_measured_after_the_attacks_is_named_and_timed_by_itself(printed: Printed) -> None:
+    printed.after(0, 0, 1000)
+    printed.lines.decided(7, 9)
+    printed.after(100, 900, 1000)
+    printed.lines.measuring("radius")
+    assert printed.after(0, 900, 1000) == []
+    assert printed.after(30, 950, 1000) == ["measuring radius: 95.0 % is done; about 0:00:30 left"]
+
+
 def test_the_bar_goes_on_where_an_earlier_attempt_was_and_says_what_is_decided() -> None:
     with bars(Console(file=io.StringIO())) as progress:
         shown = Bars(progress)
@@ -88,8 +97,11 @@ def test_the_bar_goes_on_where_an_earlier_attempt_was_and_says_what_is_decided()
         shown.evaluating(700, 1000)
         assert (task.completed, task.description) == (700, "attacking, 1,300 of 2,000 decided")
         shown.evaluating(1000, 1000)
-        shown.evaluating(0, 40)  # a measurement's
-        assert (task.completed, task.total, task.description) == (0, 40, "attacking")
+        shown.measuring("radius")
+        shown.evaluating(0, 40)
+        hidden, task = progress.tasks
+        assert (hidden.visible, task.visible) == (False, True)
+        assert (task.completed, task.total, task.description) == (0, 40, "measuring radius")
 
 
 def test_several_searches_are_set_beside_the_first_with_the_difference_and_the_cost() -> None:
