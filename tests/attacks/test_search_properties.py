@@ -20,6 +20,7 @@ from hypo.attacks.goals.targeted import Targeted
 from hypo.attacks.searches.auto_pgd import AutoPGD
 from hypo.attacks.searches.decoupled_direction_norm import DecoupledDirectionNorm
 from hypo.attacks.searches.fast_minimum_norm import FastMinimumNorm
+from hypo.attacks.searches.multi_targeted import MultiTargeted
 from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.searches.random_points import RandomPoints
 from hypo.attacks.searches.search import Search, best, best_from, in_ball
@@ -37,6 +38,7 @@ SEARCHES: dict[str, Search] = {
     "apgd_ce": AutoPGD(STEPS),
     "apgd_margin": AutoPGD(STEPS, objective="margin"),
     "apgd_targeted": AutoPGD(STEPS, objective="targeted_dlr", targets=3),
+    "multi_targeted": MultiTargeted(STEPS),
     "fmn": FastMinimumNorm(STEPS),
     "fmn_uniform": FastMinimumNorm(STEPS, start="uniform"),
     "ddn": DecoupledDirectionNorm(STEPS),

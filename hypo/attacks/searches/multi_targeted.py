@@ -74,8 +74,10 @@ class MultiTargeted:
         logits, _, gradient = climb(model, points, climbed.objective)
         state = {**state, **best_seen(state, goal.margin(logits))}
 
-        parts = (number / self.steps, (number - first) / (end - first))
-        length = threat_model.epsilon * torch.where(wanted, *(annealed(LENGTHS, part) for part in parts))
+        of_all, of_ascent = number / self.steps, (number - first) / (end - first)
+        length = threat_model.epsilon * torch.where(
+            wanted, annealed(LENGTHS, of_all), annealed(LENGTHS, of_ascent)
+        )
         direction = threat_model.direction(unless_stalled(gradient, noise, number))
         moved = threat_model.project(points + each(length, images) * direction, images)
         if number + 1 == self.steps:

@@ -16,8 +16,7 @@ RANKED = 9
 def nearest_classes(model: nn.Module, images: Tensor, goal: Goal, threat_model: ThreatModel, count: int) -> Tensor:
     """(batch, at most `count`) int64, classes besides that at stake, that which seems to be the nearest first.
 
-    There are fewer where there are fewer classes. That of all of them no order is found, but by the logits, where
-    none is left out, saves the passes.
+    Where none of those that are ranked is left out they are in the order of their logits: that needs no pass more.
 
     Args:
         model, images, goal: see `Search.step`.
