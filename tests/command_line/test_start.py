@@ -23,7 +23,8 @@ run.main()
 
 HEAVY = {
     *("PIL", "IPython", "foolbox", "matplotlib", "pandas", "pyarrow", "safetensors.numpy", "scipy", "sklearn"),
-    *("submitit", "sympy", "torch._dynamo", "torch._inductor", "torchvision", "transformers", "wandb"),
+    *("submitit", "sympy", "torch._dynamo", "torch._inductor", "torch.utils.flop_counter", "torchvision"),
+    *("transformers", "triton", "wandb"),
     *("analysis", "launchers", "hypo.auditing", "hypo.migrate"),
 }
 """Each takes from a tenth of a second to several to import, or is for commands of another kind."""
