@@ -60,7 +60,7 @@ def prepared(words: Sequence[str], preprocessing: str | None, console: Console) 
     is_foreign = hasattr(job.experiment.arch, "probe")
     if getattr(job.experiment.dataset, "fit", "squash") == "crop":
         told = "Images are the centres of the files, as ImageNet is prepared; dataset.fit=squash takes all of each"
-        console.print(told, highlight=False)
+        console.print(told, highlight=False, soft_wrap=True)
     if preprocessing is not None:
         shape, _ = form(job.experiment.dataset, here=True)
         job = composing.job([*words, *normalising.named(preprocessing, shape[0])])

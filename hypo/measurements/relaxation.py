@@ -110,6 +110,7 @@ class Relaxation:
         predictions = torch.from_numpy(subject.flags.clean_prediction).to(subject.device)
         found = torch.zeros(2, len(balls), len(test), dtype=torch.bool, device=subject.device)
         done = 0
+        subject.progress(done, len(test))  # what is timed begins here, and not with the first part's end
         for kind in (correct, ~correct):
             wanted = kind.nonzero().squeeze(1)
             for part in parts(len(wanted), EXAMPLES):

@@ -151,6 +151,7 @@ class Smoothing:
         batch = subject.evaluation.batch
         smoothed = Smoothed(subject.model, self.sigma, subject.seed, batch)
         whole: list[tuple[np.ndarray, Looked]] = []
+        subject.progress(0, len(test))  # what is timed begins here, and not with the first part's end
         for part in parts(len(test), max(1, batch // self.copies)):
             images, labels = test.images[part].float() / subject.data.maximum, test.labels[part]
             named = smoothed.votes(images, examples[part], self.samples_selecting, "selecting").argmax(1)

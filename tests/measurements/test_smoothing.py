@@ -120,7 +120,7 @@ def test_any_model_can_be_smoothed_and_is_left_as_found() -> None:
     assert found.shares["D_smoothed"].share.of == 5
     looked_at = ~np.isnan(found.columns["smoothed_radius"].values)
     assert (looked_at.sum(), len(looked_at)) == (5, 12)
-    assert told == [(2, 5), (4, 5), (5, 5)]
+    assert told == [(0, 5), (2, 5), (4, 5), (5, 5)]
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
 
 
