@@ -21,6 +21,6 @@ with suppress(Exception):  # code that is broken fails again in each worker, whi
     import hypo.command_line.explain
     import hypo.command_line.worker  # noqa: F401
 
-    # What every run comes to need and imports then: here once for all.
+    # What every run comes to need, and would import then: here once for all.
     for _name in ("pandas.io.parquet", "pyarrow.dataset", "safetensors.torch", "PIL.Image"):
         import_module(_name)
