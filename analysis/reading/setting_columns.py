@@ -20,6 +20,7 @@ _NO_SETTING = {
     "download",
     "name",
     "device",
+    "cuda_graph",
     "output_dir",
     "tracking",
     "run_id",
@@ -28,8 +29,7 @@ _NO_SETTING = {
 }
 # What is measured on a model leaves the model as it is, and all that else is measured on it.
 _NO_GROUP = {"defense", "measurement"}
-# λ, ε: own columns
-_NO_SINGLE_SETTING = {"evaluation.batch", "recipe.cuda_graph", "defense.lambda_", "threat_model.epsilon"}
+_NO_SINGLE_SETTING = {"evaluation.batch", "defense.lambda_", "threat_model.epsilon"}  # λ, ε: own columns
 
 # Groups of components by name, which are a setting too: which there are, in order.
 _IN_TURN = {"evaluation.then", "defense.held"}

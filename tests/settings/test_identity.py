@@ -97,14 +97,16 @@ def test_what_can_change_a_result_enters(changes: dict[str, object]) -> None:
     assert run_id(dataclasses.replace(experiment(), **changes)) != run_id(experiment())
 
 
-def test_every_setting_of_the_recipe_enters() -> None:
+def test_every_setting_of_the_recipe_enters_but_how_it_is_computed() -> None:
     recipe = dataclasses.replace(experiment().recipe, hold_out=1)  # without which no best epoch can be kept
     others = {
         "epochs": 4, "batch": 21, "optimizer": "adam", "learning_rate": 0.06, "momentum": 0.8, "weight_decay": 0.1,
         "schedule": "constant", "milestones": (1,), "crop_padding": 2, "flip": False, "precision": "bfloat16",
         "train_limit": 5, "last_batch": "keep", "hold_out": 2, "keep": "best",
     }  # fmt: skip
-    assert set(others) == {field.name for field in dataclasses.fields(recipe)}
+    assert {*others, "cuda_graph"} == {field.name for field in dataclasses.fields(recipe)}
+    in_steps = dataclasses.replace(recipe, cuda_graph=False)
+    assert run_id(experiment(recipe=in_steps)) == run_id(experiment(recipe=recipe))
     ids = {
         run_id(experiment(recipe=dataclasses.replace(recipe, **{name: value}))) for name, value in others.items()
     }
