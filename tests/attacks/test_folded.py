@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from folded_models import Aside, computing_otherwise, images_for, looked_at, prepared
 from small_models import Stripes, batch_norm_net, quickly_trained
 from torch import Tensor, nn
 
@@ -31,40 +32,6 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
     "torchvision's": (lambda: Torchvision("mnasnet0_5").build((3, 16, 16), 5), 52, 52),
 }
 """By name how to build it, how many of its norms are folded, and of how many."""
-
-
-def prepared(network: nn.Module) -> nn.Module:
-    """In double precision, in `eval()` mode and frozen, with statistics as after a training."""
-    random = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for norm in network.modules():
-            if isinstance(norm, NORMS):
-                for tensor in (norm.running_var, norm.weight):
-                    if tensor is not None:
-                        tensor.copy_(0.5 + torch.rand(tensor.shape, generator=random))
-                for tensor in (norm.running_mean, norm.bias):
-                    if tensor is not None:
-                        tensor.copy_(torch.randn(tensor.shape, generator=random) / 3)
-    for parameter in network.parameters():
-        parameter.requires_grad_(False)
-    return network.double().eval()
-
-
-def images_for(size: int, channels: int = 3) -> Tensor:
-    return torch.rand(4, channels, size, size, generator=torch.Generator().manual_seed(1)).double()
-
-
-def looked_at(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """The logits, and the gradient of some function of them."""
-    images = images.clone().requires_grad_()
-    logits = network(images)
-    (gradient,) = torch.autograd.grad((logits * torch.arange(logits.shape[1])).sum(), images)
-    return logits.detach(), gradient
-
-
-def computing_otherwise(network: nn.Module) -> list[str]:
-    """The modules that compute something else than their class says."""
-    return [name for name, module in network.named_modules() if "forward" in vars(module)]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -96,103 +63,6 @@ def test_convolutions_with_bias_strides_groups_and_padding_of_any_kind(dimension
     with folded(network):
         assert computing_otherwise(network) == ["0", "1"]
         torch.testing.assert_close(network(inputs), expected, rtol=1e-12, atol=1e-12)
-
-
-class Aside(nn.Module):
-    """A convolution whose result is used beside the norm's."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
-
-    def forward(self, images: Tensor) -> Tensor:
-        features = self.convolution(images)
-        return self.norm(features) + features
-
-
-class Shared(Aside):
-    """A norm that follows two convolutions, and one of them twice."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.other = nn.Conv2d(3, 4, 3)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.norm(self.convolution(images)) + self.norm(self.other(images))
-
-
-class Deciding(Aside):
-    """What comes after the convolution hangs on what it gives."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        features = self.convolution(images)
-        return self.norm(features) if features.mean() > -100 else features
-
-
-class Reading(Aside):
-    """The convolution's weights are used beside its call."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.norm(self.convolution(images)) + self.convolution.forward(images)
-
-
-class Own(nn.BatchNorm2d):
-    """A norm of a class of its own, which may compute anything."""
-
-
-def _in_train_mode(network: nn.Sequential) -> nn.Sequential:
-    network[1].train()
-    return network
-
-
-UNPROVEN: dict[str, Callable[[], nn.Module]] = {
-    "the convolution's result has another use": Aside,
-    "a norm after two convolutions": Shared,
-    "calls that depend on the images": Deciding,
-    "weights read beside the call": Reading,
-    "no running statistics": lambda: nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False)
-    ),
-    "something in between": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.BatchNorm2d(4)),
-    "a class of its own": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), Own(4)),
-    "a norm before the convolution": lambda: nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3)),
-    "TorchScript": lambda: torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))),
-}
-
-
-@pytest.mark.filterwarnings("ignore:`torch.jit.script`")
-@pytest.mark.parametrize("why", UNPROVEN)
-def test_what_is_not_proven_stays_as_it_is_bit_by_bit(why: str) -> None:
-    network = prepared(UNPROVEN[why]())
-    images = images_for(8)
-    expected, before = network(images), computing_otherwise(network)
-    with folded(network):
-        assert computing_otherwise(network) == before
-        assert torch.equal(network(images), expected)
-
-
-def test_a_norm_in_train_mode_is_not_folded() -> None:
-    network = prepared(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)))
-    network[1].train()
-    with folded(network):
-        assert not computing_otherwise(network)
-
-
-def test_who_listens_in_hears_what_the_model_computes() -> None:
-    network = prepared(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)))
-    heard: list[Tensor] = []
-    hook = network[0].register_forward_hook(lambda module, inputs, output: heard.append(output))
-    images = images_for(8)
-    with folded(network):
-        network(images)
-    hook.remove()
-    assert torch.equal(heard[0], network[0](images))
-    counted: list[int] = []
-    network.register_forward_hook(lambda module, inputs, output: counted.append(len(output)))
-    with folded(network):  # a hook of the whole model may stay
-        assert computing_otherwise(network) == ["0", "1"]
-        network(images)
-    assert counted == [4]
 
 
 def test_each_time_it_is_the_weights_of_now_and_the_modules_of_now() -> None:
