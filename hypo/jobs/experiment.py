@@ -21,22 +21,19 @@ from hypo.jobs import refusals
 from hypo.jobs.loaded import loaded
 from hypo.jobs.observer import Observer
 from hypo.jobs.settled import settled
+from hypo.jobs.training import given, train_in
 from hypo.measurements.evaluation import Evaluation, evaluate
 from hypo.measurements.finding import Core, Finding
 from hypo.measurements.measurement import Measurement, Subject
 from hypo.measurements.risks import decided, risks, searches
-from hypo.runs.checkpoints import Checkpoints
-from hypo.runs.crafted import Crafted
 from hypo.runs.directory import RunDirectory
 from hypo.runs.loading import load_flags, load_model
-from hypo.runs.trained_once import trained_once
 from hypo.settings import checks
 from hypo.settings.components import build, describe
 from hypo.settings.device import few_threads, resolve
 from hypo.settings.errors import InputError
-from hypo.settings.identity import GROUPS, run_id, training_id, trains
+from hypo.settings.identity import GROUPS, run_id, trains
 from hypo.settings.randomness import seeded
-from hypo.training.loop import train
 from hypo.training.recipe import Recipe
 from hypo.training_data.elsewhere import Elsewhere
 from hypo.training_data.quality import Quality
@@ -157,33 +154,8 @@ class Experiment:
 
         model = self.build_model(data, needed_by).to(device)
 
-        def train_here() -> None:
-            crafted = Crafted(directory.path.parent.parent / "crafted", directory.path.name)
-            prepared = self.training_data.prepare(data, self, needed_by("training_data"), crafted)
-            with Checkpoints(directory) as checkpoints:
-
-                def after_epoch(checkpoint: dict) -> None:
-                    checkpoints.put(checkpoint)
-                    observer.epoch(checkpoint["history"][-1], self.recipe.epochs)
-
-                train(
-                    model,
-                    prepared.train.to(device),
-                    prepared.maximum,
-                    _given(self.defense, [needed.to(device) for needed in needed_by("defense")]),
-                    self.threat_model,
-                    self.recipe,
-                    self.seed,
-                    resume=directory.load_checkpoint(device),
-                    after_epoch=after_epoch,
-                )
-            directory.save_model(model, data.shape, len(data.classes))
-
         with few_threads(model, self.recipe.batch):
-            if trains(self):
-                trained_once(model, directory, training_id(self), train_here)
-            else:
-                directory.save_model(model, data.shape, len(data.classes))
+            train_in(directory, self, model, data, needed_by, observer)
             flags = evaluate(
                 model,
                 data.test.to(device),
@@ -249,18 +221,13 @@ class Experiment:
     ) -> nn.Module:
         """The same for images of `shape` in so many classes, normalised by `mean` and `std` of each channel."""
         with seeded(torch.device("cpu"), self.seed, "initialisation"):
-            network = _given(self.arch, needed_by("arch")).build(shape, classes)
+            network = given(self.arch, needed_by("arch")).build(shape, classes)
         model = Normalised(network, mean, std)
         if is_loaded(self.arch):
             component: Any = self.arch
             component.load(model)
         # Images are stored channels-last; weights in the same layout spare a copy in every convolution.
         return model.to(memory_format=torch.channels_last)
-
-
-def _given(component: Any, models: Sequence[nn.Module]) -> Any:
-    """`component`, which was asked for prerequisites, with their models at hand."""
-    return component.given(models) if models else component
 
 
 def _built(arch: Any) -> Any:

@@ -64,7 +64,7 @@ def test_a_model_that_diverged_in_its_last_step_fails_too(
             next(model.parameters()).fill_(math.nan)
         return history
 
-    monkeypatch.setattr("hypo.jobs.experiment.train", spoilt)
+    monkeypatch.setattr("hypo.jobs.training.train", spoilt)
     outcome = attempt(job(tmp_path, small_experiment(defense)), Silent())
     assert (outcome.state, outcome.cause) == ("failed", "diverged")
     assert outcome.reason is not None
@@ -76,7 +76,7 @@ def test_an_unforeseen_error_fails_this_run_alone(tmp_path: Path, monkeypatch: p
     def broken(*arguments: object, **named: object) -> None:
         raise ZeroDivisionError("two\nlines")
 
-    monkeypatch.setattr("hypo.jobs.experiment.train", broken)
+    monkeypatch.setattr("hypo.jobs.training.train", broken)
     failing = job(tmp_path)
     assert attempt(failing, Silent()) == Outcome("failed", "ZeroDivisionError: two lines", "error")
     assert "Traceback" in failing.directory.status()["traceback"]
@@ -108,7 +108,7 @@ def test_an_unforeseen_error_fails_this_run_alone(tmp_path: Path, monkeypatch: p
 def test_a_failure_has_a_cause_that_a_script_can_rely_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Any, reason: str, cause: str
 ) -> None:
-    monkeypatch.setattr("hypo.jobs.experiment.train", fail)
+    monkeypatch.setattr("hypo.jobs.training.train", fail)
     failing = job(tmp_path)
     outcome = attempt(failing, Silent())
     assert (outcome.state, outcome.cause) == ("failed", cause)
@@ -138,7 +138,7 @@ def test_a_failed_run_shows_the_end_of_its_log_until_it_is_tried_again(
             seen.append(failing.directory.status()["log"])
 
     with monkeypatch.context() as patched:
-        patched.setattr("hypo.jobs.experiment.train", raising(RuntimeError("gone")))
+        patched.setattr("hypo.jobs.training.train", raising(RuntimeError("gone")))
         attempt(failing, Silent())
     assert failing.directory.status()["log"] == [f"line {number}" for number in range(80, 100)]
     assert attempt(failing, Watching()).state == "done"

@@ -134,8 +134,8 @@ def test_one_can_be_added_to_a_finished_run_which_is_neither_trained_nor_attacke
     def never(*_: object, **__: object) -> None:
         raise AssertionError("it is there already")
 
-    for what in ("train", "evaluate", "trained_once"):
-        monkeypatch.setattr(f"hypo.jobs.experiment.{what}", never)
+    for what in ("training.train", "training.trained_once", "experiment.evaluate"):
+        monkeypatch.setattr(f"hypo.jobs.{what}", never)
     assert not later.is_done
     assert attempt(later, Silent()) == Outcome("done")
     after = result(later)

@@ -18,7 +18,7 @@ from hypo.attacks.threat_models.l2 import L2
 from hypo.attacks.threat_models.linf import Linf
 from hypo.defenses.none import NoDefense
 from hypo.defenses.standard import Standard
-from hypo.jobs import experiment as experiment_module
+from hypo.jobs import training as training_module
 from hypo.jobs.attempt import attempt
 from hypo.jobs.experiment import Experiment
 from hypo.measurements.evaluation import Evaluation
@@ -36,13 +36,13 @@ STRONGER = Evaluation(ProjectedGradient(steps=9))
 def trainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one for each training."""
     calls: list[int] = []
-    original = experiment_module.train
+    original = training_module.train
 
     def counted(*arguments: object, **named: object) -> object:
         calls.append(1)
         return original(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(experiment_module, "train", counted)
+    monkeypatch.setattr(training_module, "train", counted)
     return calls
 
 
