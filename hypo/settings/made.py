@@ -24,8 +24,13 @@ class Remembered:
         """What the function returned; `more` can be hashed."""
         key = (id(component), *more)
         if key not in self._found:
-            self._found[key] = self._function(component, *more)
-            weakref.finalize(component, self._found.pop, key).atexit = False
+            result = self._function(component, *more)
+            try:
+                gone = weakref.finalize(component, self._found.pop, key)
+            except TypeError:  # a class with slots: nobody would say when it is gone
+                return result
+            gone.atexit = False
+            self._found[key] = result
         return self._found[key]
 
 

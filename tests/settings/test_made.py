@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -50,6 +51,16 @@ def test_nothing_is_kept_of_a_component_that_is_gone() -> None:
         del one
         gc.collect()
         assert gone() is None
+
+
+@dataclass(frozen=True, slots=True)
+class Slotted:
+    width: int
+
+
+def test_a_component_with_slots_is_asked_each_time() -> None:
+    remembered = Remembered(lambda component: component.width)
+    assert [remembered(Slotted(width)) for width in range(20)] == list(range(20))
 
 
 def test_components_are_shared_where_they_are_written_alike_and_not_where_they_are_only_equal() -> None:
