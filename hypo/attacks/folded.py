@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import Enum
+from types import MethodType
 from typing import Any, TypeAlias
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
@@ -17,10 +20,13 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 _HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 
-_Found: TypeAlias = tuple[list["ReferenceType[nn.Module]"], list[tuple[int, int]]]
+_PLAIN = (bool, int, float, str, Enum, type(None))
+
+_Found: TypeAlias = tuple[list["ReferenceType[nn.Module]"], Hashable, list[tuple[int, int]]]
 
 _found: WeakKeyDictionary[nn.Module, _Found] = WeakKeyDictionary()
-"""What was found in each model: its modules, and the pairs of a convolution and a norm by their places there."""
+"""What was found in each model: its modules and its switches, and the pairs of a convolution and a norm by their
+places among the modules."""
 
 
 @contextmanager
@@ -30,12 +36,14 @@ def folded(model: nn.Module) -> Iterator[None]:
     γ·(w∗x + b − μ) / √(σ² + ε) + β is a convolution too, with weights γw / √(σ² + ε) and bias
     γ·(b − μ) / √(σ² + ε) + β. The results differ from the model's own by rounding alone, that of 32 bits in the
     order of 1e-6 of the logits; without a batch-norm that is folded they are its own bit by bit. Parameters and
-    statistics are read and left alone: the two modules compute something else meanwhile, that is all.
+    statistics are read in the beginning and left alone: the two modules compute something else meanwhile, that is
+    all.
 
     A pair is folded where the norm's is the only use of the convolution's result and each is called once, which
     the calls of the whole network, traced once, have to prove. Any other norm stays as it is: in `train()` mode,
     without running statistics, shared, of a class of its own, in a network that cannot be traced. In a model with
     hooks, which might look at what is in between, nothing is folded, but hooks of the whole model do not matter.
+    A copy that is made meanwhile, or a pickle, computes as its class says.
 
     Args:
         model: in `eval()` mode, and without parameters that want gradients.
@@ -56,11 +64,25 @@ def _pairs(model: nn.Module) -> list[tuple[Any, Any]]:
     modules = list(model.modules())
     if not any(type(module) in NORMS for module in modules) or any(map(_has_hooks, modules[1:])):
         return []
-    known, places = _found.get(model, ([], []))
-    if [one() for one in known] != modules:
+    if nn.modules.module._has_any_global_hook():  # type: ignore[no-untyped-call]
+        return []
+    switches = _switches(modules)
+    known, switched, places = _found.get(model, ([], None, []))
+    if [one() for one in known] != modules or switched != switches:
         known, places = [ref(module) for module in modules], _traced(model, modules)
-        _found[model] = known, places
+        _found[model] = known, switches, places
     return [(modules[first], modules[second]) for first, second in places]
+
+
+def _switches(modules: Sequence[nn.Module]) -> Hashable:
+    """What a network may have been told about its calls, such as by which of two norms it goes."""
+    return tuple(
+        (number, name, value)
+        for number, module in enumerate(modules)
+        if not type(module).__module__.startswith("torch.nn.")  # torch's own are called as a whole
+        for name, value in vars(module).items()
+        if isinstance(value, _PLAIN)
+    )
 
 
 def _has_hooks(module: nn.Module) -> bool:
@@ -69,8 +91,11 @@ def _has_hooks(module: nn.Module) -> bool:
 
 def _is_foldable(convolution: Any, norm: Any) -> bool:
     """Whether nobody computes something else there already, and the norm is no more than a scale and a shift."""
-    theirs = "forward" in convolution.__dict__ or "forward" in norm.__dict__
-    return not theirs and not norm.training and norm.running_mean is not None
+    ours = all(
+        vars(module).get("forward") in (None, MethodType(type(module).forward, module))
+        for module in (convolution, norm)
+    )
+    return ours and not norm.training and norm.running_mean is not None
 
 
 class _Called(nn.Module):
@@ -100,10 +125,12 @@ def _without_wrappers(model: nn.Module) -> nn.Module:
 def _traced(model: nn.Module, modules: Sequence[nn.Module]) -> list[tuple[int, int]]:
     """The pairs by their places in `modules`; none where the calls hang on more than the modules."""
     called = _Called(_without_wrappers(model))
+    parameters = {id(parameter): parameter for parameter in model.parameters()}
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
             warnings.simplefilter("ignore")
-            nodes = fx.Tracer().trace(called).nodes
+            # Of a copy, since a network may keep what it sees; one that cannot be copied stays as it is.
+            nodes = fx.Tracer().trace(copy.deepcopy(called, dict(parameters))).nodes
     except Exception:  # whatever a foreign network does with what is no tensor
         return []
     place = {module: number for number, module in enumerate(modules)}
@@ -133,6 +160,22 @@ def _traced(model: nn.Module, modules: Sequence[nn.Module]) -> list[tuple[int, i
     ]
 
 
+class _Instead:
+    """What `module` computes instead of what its class says, which a copy of the module has no part in."""
+
+    def __init__(self, module: nn.Module, compute: Callable[[Tensor], Tensor]) -> None:
+        self._module, self.compute = module, compute
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        return self.compute(inputs)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return MethodType(type(self._module).forward, copy.deepcopy(self._module, memo))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self._module, "forward")  # of one that is being unpickled it is that of its class
+
+
 @torch.no_grad()
 def _fold(convolution: Any, norm: Any) -> None:
     """Make `convolution` compute both, and `norm` hand on what it is given."""
@@ -143,7 +186,8 @@ def _fold(convolution: Any, norm: Any) -> None:
     shift = (-norm.running_mean if bias is None else bias - norm.running_mean) * scale
     if norm.bias is not None:
         shift = shift + norm.bias
-    scaled = weight * scale.view(-1, *[1] * (weight.dim() - 1))
+    # In a network of 16 bits a norm may have 32, and its results none the less those of the convolution.
+    scaled, shift = (weight * scale.view(-1, *[1] * (weight.dim() - 1))).to(weight.dtype), shift.to(weight.dtype)
     device = weight.device.type
     if torch.is_autocast_enabled(device):  # which would convert them in every pass, as they want no gradient
         dtype = torch.get_autocast_dtype(device)
@@ -159,4 +203,4 @@ def _fold(convolution: Any, norm: Any) -> None:
         assert inputs is of_convolution, "the model's calls are others than they were"
         return inputs
 
-    convolution.forward, norm.forward = convolved, handed_on
+    convolution.forward, norm.forward = _Instead(convolution, convolved), _Instead(norm, handed_on)

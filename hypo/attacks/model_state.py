@@ -17,7 +17,8 @@ def attacked(model: nn.Module, *, surrogate: bool = True) -> Iterator[nn.Module]
 
     Batch-norm statistics stay as they are, and no gradient is computed for, or left on, a parameter. Batch-norm
     that follows a convolution is computed with it, see `folded`: logits and gradients then differ by rounding from
-    those that the model has outside. A model without batch-norm gives the same bits.
+    those that the model has outside. A model without batch-norm gives the same bits. For one thread
+    at a time: another one that uses the model meanwhile may find it half restored.
 
     Args:
         surrogate: whether modules that offer another gradient than their own, by a bool of this name, give it.

@@ -92,8 +92,8 @@ class Front:
         under_way = [job for job in left if not has_failed(job)]
         if under_way and not report.awaited:
             self._say(
-                f"Front: {len(under_way)} runs have no result yet; the same command chooses on when they have, "
-                "and with hydra.launcher.wait=true it stays until the end"
+                f"Front: {words.without_result(len(under_way))}, and with hydra.launcher.wait=true it stays until "
+                "the end"
             )
             return False
         self._sweep = replace(self._sweep, given_up=self._sweep.given_up | {job.run_id for job in left})

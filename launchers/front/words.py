@@ -18,6 +18,13 @@ def lost(name: str, lambda_: float, why: str) -> str:
     return f"{_named(name)}λ = {lambda_:g} is left out: {why}"
 
 
+def without_result(runs: int) -> str:
+    """What the user of a launcher that leaves is to do."""
+    if runs == 1:
+        return "1 run has no result yet; the same command chooses on when it has"
+    return f"{runs} runs have no result yet; the same command chooses on when they have"
+
+
 def left(name: str, steps: Sequence[Step], gap: float) -> str:
     """What is the largest gap of a method, and why it stays."""
     if not steps:

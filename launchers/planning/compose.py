@@ -60,7 +60,6 @@ class Composer:
         others = [override for override, sets_a_value in parsed if not sets_a_value]
         choosing = tuple(override.input_line or "" for override in others)
         if choosing not in self._composed:
-            options.check(others, self._loader.repository.group_exists)
             self._composed[choosing] = _compose(self._loader, self._master, choosing)
         composed = self._composed[choosing]
         settings = self._filled_in(choosing, composed, values)
@@ -103,12 +102,14 @@ class Composer:
         return None
 
     def _parse(self, typed: str) -> tuple[Override, bool]:
-        """What was typed, and whether it sets a value."""
+        """What was typed, and whether it sets a value, or deletes one, and chooses no option."""
         if typed not in self._parsed:
             (override,) = self._parser.parse_overrides([typed])
+            options.check([override], self._loader.repository.group_exists)
             key = override.key_or_group
-            is_group = self._loader.repository.group_exists(key)
-            self._parsed[typed] = override, not (override.is_delete() or key.startswith("hydra") or is_group)
+            # A mapping sets values inside a group, in its turn among those that were typed before and after it.
+            chooses = self._loader.repository.group_exists(key) and not isinstance(override.value(), dict)
+            self._parsed[typed] = override, not (chooses or key.startswith("hydra"))
         return self._parsed[typed]
 
 

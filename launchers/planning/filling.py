@@ -87,7 +87,7 @@ def blanks(config: DictConfig, overrides: Sequence[Override]) -> list[bool] | No
     touching = any(one[: len(other)] == other[: len(one)] for one, other in combinations(paths, 2))
     if touching or not all(_is_simple(config, *each) for each in zip(overrides, paths, strict=True)):
         return None
-    return [_is_single(override.value()) for override in overrides]
+    return [not override.is_delete() and _is_single(override.value()) for override in overrides]
 
 
 def _is_simple(config: DictConfig, override: Override, path: Sequence[str]) -> bool:

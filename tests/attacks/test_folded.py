@@ -132,7 +132,7 @@ def test_in_bfloat16_it_is_near_the_model_and_in_its_layout() -> None:
         layouts.append(inputs[0].is_contiguous(memory_format=torch.channels_last))
 
     with torch.autocast("cpu", torch.bfloat16), folded(network):
-        weights = [cell.cell_contents for cell in network[0].forward.__closure__]
+        weights = [cell.cell_contents for cell in network[0].forward.compute.__closure__]
         found = network(images)
     assert any(isinstance(each, Tensor) and each.dtype == torch.bfloat16 for each in weights)
     assert 0 < (found - expected).abs().max() < 0.05 * expected.abs().max()

@@ -95,3 +95,15 @@ def test_who_listens_in_hears_what_the_model_computes() -> None:
         assert computing_otherwise(network) == ["0", "1"]
         network(images)
     assert counted == [4]
+
+
+def test_who_listens_to_all_modules_hears_what_the_model_computes() -> None:
+    network = prepared(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)))
+    heard: list[Tensor] = []
+    hook = nn.modules.module.register_module_forward_hook(lambda module, inputs, output: heard.append(output))
+    try:
+        with folded(network):
+            network(images_for(8))
+        assert torch.equal(heard[0], network[0](images_for(8)))
+    finally:
+        hook.remove()

@@ -139,6 +139,26 @@ def test_a_wrong_cell_is_refused_in_the_same_words(loader: Any, master: DictConf
     assert composer.job([]) == wholly(loader, master, [])
 
 
+@pytest.mark.parametrize(
+    ("cell", "epochs"),
+    [
+        (["recipe.epochs=4", "recipe={epochs: 9}"], 9),
+        (["recipe={epochs: 9}", "recipe.epochs=4"], 4),
+        (["recipe={epochs: 9}", "defense=trades", "recipe.batch=10"], 9),
+        (["+recipe.more=4", "~recipe.more", "recipe.epochs=3"], 3),
+        (["recipe.epochs=2", "++recipe.epochs=5", "~recipe.hold_out", "+recipe.hold_out=0"], 5),
+    ],
+)
+def test_values_are_set_in_the_order_in_which_they_are_typed(
+    loader: Any, master: DictConfig, cell: list[str], epochs: int
+) -> None:
+    composer = Composer(loader, master)
+    for seed in range(3):  # the first two of a kind are composed wholly, and make the form of the third
+        seeded = [*cell, f"seed={seed}"]
+        assert composer.job(seeded).record == wholly(loader, master, seeded).record
+        assert composer.job(seeded).experiment.recipe.epochs == epochs
+
+
 def test_a_reference_that_leads_nowhere_is_refused_with_its_setting(loader: Any, master: DictConfig) -> None:
     with pytest.raises(
         InputError, match=r"^recipe\.epochs: takes .*, got \$\{nowhere\} \(.*'nowhere' not found\)$"

@@ -217,6 +217,12 @@ def test_slurm_is_left_until_the_runs_have_results(launch: Launch, slurm: FakeSl
     assert len(launch.names) == 8
 
 
+def test_one_run_that_slurm_has_left_is_no_plural(run: Run, launch: Launch, slurm: FakeSlurm) -> None:
+    assert run("hydra.sweeper.budget=2").code == 0
+    left = launch("tracking=disabled", *FRONT, "hydra.sweeper.budget=3")
+    assert "Front: 1 run has no result yet; the same command chooses on when it has, and with" in left.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

@@ -169,6 +169,16 @@ def test_wrong_settings_are_refused(run: Run, tmp_path: Path, argument: str, mes
     assert not (tmp_path / "outputs").exists()
 
 
+@pytest.mark.parametrize(
+    ("there", "takes"),
+    [(0, "takes indices below 0 (there is no GPU here)"), (2, "takes indices below 2, such as [0]")],
+)
+def test_a_gpu_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch, there: int, takes: str) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    typed = run("hydra/launcher=local", "hydra.launcher.gpus=[0,2]")
+    assert typed.err == f"error: hydra.launcher.gpus: {takes}, got [0, 2]\n"
+
+
 def sweeping(folder: Path) -> subprocess.Popen[str]:
     """A sweep of four jobs on two workers, each of which takes a second or two."""
     settings = ("recipe.epochs=300", "recipe.train_limit=60", "evaluation.test_limit=50", "tracking=disabled")

@@ -111,9 +111,8 @@ class LocalLauncher(Launcher):
         gpus = range(there) if self._gpus is None else self._gpus
         listed = isinstance(gpus, Sequence) and not isinstance(gpus, str)
         if not listed or any(gpu not in range(there) for gpu in gpus):
-            raise InputError(
-                f"hydra.launcher.gpus: takes indices below {there}, such as [0], got {checks.shown(gpus)}"
-            )
+            about = ", such as [0]" if there else " (there is no GPU here)"
+            raise InputError(f"hydra.launcher.gpus: takes indices below {there}{about}, got {checks.shown(gpus)}")
         names = [str(gpu) for gpu in gpus]
         workers = len(names) * (1 if per_gpu == "auto" else per_gpu) or os.cpu_count() or 1
         if self._workers is not None:
