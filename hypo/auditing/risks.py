@@ -13,7 +13,7 @@ from hypo.auditing.chosen import evaluation as evaluation_named
 from hypo.auditing.chosen import threat_model
 from hypo.auditing.defaults import EVALUATION
 from hypo.auditing.given import collected, device_of, probed
-from hypo.command_line.console import LABELS
+from hypo.command_line.result_tables import LABELS
 from hypo.measurements.evaluation import evaluate
 from hypo.measurements.risks import Flags, Share
 from hypo.measurements.risks import risks as risks_of

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from hypo.command_line.console import number_lines, result_table, searches_table
+from hypo.command_line.result_tables import number_lines, result_table, searches_table
 
 WORST = 3
 """How many classes are named."""

@@ -12,7 +12,7 @@ from fake_runs import make_run
 from rich.console import Console
 
 from analysis.__main__ import main
-from hypo.command_line.console import LABELS, result_table
+from hypo.command_line.result_tables import LABELS, result_table
 
 SHARES = {
     "A_certified": ("lower bound of A", "A", 12, 120),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from itertools import pairwise
 
 import pytest
@@ -11,17 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from linear_problems import GOALS, distances, problem
 from small_attacks import random_generator
-from small_models import InDouble
 from torch import Tensor, nn
 
-from hypo.attacks.goals.adversarial import Adversarial
-from hypo.attacks.goals.goal import PerExample
 from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.attacks.searches.auto_pgd import AutoPGD, since_checkpoint
 from hypo.attacks.searches.search import best
 from hypo.attacks.threat_models.l2 import L2
 from hypo.attacks.threat_models.linf import Linf
-from hypo.datasets.images import ImageData
 from hypo.settings.errors import InputError
 
 kinds, seeds, goal_names = st.sampled_from([Linf, L2]), st.integers(0, 10_000), st.sampled_from(GOALS)
@@ -102,22 +97,6 @@ def test_steps_are_halved_where_they_go_back_and_forth() -> None:
     assert lengths[22:41] == pytest.approx([0.1] * 19)
     assert all(later in (before, pytest.approx(before / 2)) for before, later in pairwise(lengths))
     assert abs(float(state["points"]) - 0.5) < 0.003
-
-
-def test_a_mixture_of_goals_shares_the_steps_among_targets_only_where_a_class_is_left(
-    digits: ImageData, digits_mlp: nn.Module
-) -> None:
-    """So each example's search is that of its own goal alone."""
-    model = InDouble(copy.deepcopy(digits_mlp)).eval()
-    images, labels = digits.test.images[:12].float() / digits.maximum, digits.test.labels[:12]
-    condition, search = torch.arange(12) % 2 == 0, AutoPGD(20, objective="targeted_dlr", targets=3)
-    adversarial, hypocritical = Adversarial(labels), Hypocritical((labels + 1) % 10)
-    mixed, *pure = (
-        best(search, model, images, goal, L2(0.5), random_generator())
-        for goal in (PerExample(condition, adversarial, hypocritical), adversarial, hypocritical)
-    )
-    expected = torch.where(condition.view(-1, 1, 1, 1), *pure)
-    torch.testing.assert_close(mixed, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from itertools import pairwise
 
 import pytest
@@ -11,18 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from linear_problems import distances, problem
 from small_attacks import random_generator
-from small_models import InDouble, linear_model
+from small_models import linear_model
 from torch import Tensor, nn
 
 from hypo.attacks.goals.adversarial import Adversarial
-from hypo.attacks.goals.goal import PerExample
 from hypo.attacks.goals.hypocritical import Hypocritical
 from hypo.attacks.searches.multi_targeted import LENGTHS, MultiTargeted, begins_of_ascents
 from hypo.attacks.searches.reaching import annealed
 from hypo.attacks.searches.search import best
 from hypo.attacks.threat_models.l2 import L2
 from hypo.attacks.threat_models.linf import Linf
-from hypo.datasets.images import ImageData
 from hypo.settings.errors import InputError
 
 kinds, seeds = st.sampled_from([Linf, L2]), st.integers(0, 10_000)
@@ -123,21 +120,6 @@ def test_it_ends_where_the_goal_was_reached_or_else_one_step_further() -> None:
     state = MultiTargeted(1).begin(images, goal, ball, torch.full((2, 1, 1, 1), 1.0))
     ended = MultiTargeted(1).step(model, state, images, goal, ball, 0).state["points"]
     torch.testing.assert_close(ended.flatten(), torch.stack([state["points"][0].squeeze(), torch.tensor(0.5)]))
-
-
-def test_a_mixture_of_goals_has_each_example_s_search_that_of_its_own_goal_alone(
-    digits: ImageData, digits_mlp: nn.Module
-) -> None:
-    model = InDouble(copy.deepcopy(digits_mlp)).eval()
-    images, labels = digits.test.images[:12].float() / digits.maximum, digits.test.labels[:12]
-    condition, search = torch.arange(12) % 2 == 0, MultiTargeted(20)
-    adversarial, hypocritical = Adversarial(labels), Hypocritical((labels + 1) % 10)
-    mixed, *pure = (
-        best(search, model, images, goal, L2(0.5), random_generator())
-        for goal in (PerExample(condition, adversarial, hypocritical), adversarial, hypocritical)
-    )
-    expected = torch.where(condition.view(-1, 1, 1, 1), *pure)
-    torch.testing.assert_close(mixed, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(

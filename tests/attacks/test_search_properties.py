@@ -183,3 +183,20 @@ def test_with_no_gradient_and_no_difference_it_stands_nowhere_undefined(
         state = SEARCHES[name].step(model, state, images, goal, ball, number).state
         assert state["points"].isfinite().all()
         assert not torch.equal(state["points"], images) or number + 1 == STEPS
+
+
+@pytest.mark.parametrize("search", [AutoPGD(20, objective="targeted_dlr", targets=3), MultiTargeted(20)])
+def test_a_mixture_of_goals_shares_the_steps_among_targets_only_where_a_class_is_left(
+    search: Search, digits: ImageData, digits_mlp: nn.Module
+) -> None:
+    """So each example's search is that of its own goal alone."""
+    model = InDouble(copy.deepcopy(digits_mlp)).eval()
+    images, labels = digits.test.images[:12].float() / digits.maximum, digits.test.labels[:12]
+    condition = torch.arange(12) % 2 == 0
+    adversarial, hypocritical = Adversarial(labels), Hypocritical((labels + 1) % 10)
+    mixed, *pure = (
+        best(search, model, images, goal, L2(0.5), random_generator())
+        for goal in (PerExample(condition, adversarial, hypocritical), adversarial, hypocritical)
+    )
+    expected = torch.where(condition.view(-1, 1, 1, 1), *pure)
+    torch.testing.assert_close(mixed, expected, rtol=0, atol=1e-6)

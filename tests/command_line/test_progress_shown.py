@@ -9,7 +9,8 @@ from itertools import pairwise
 import pytest
 from rich.console import Console
 
-from hypo.command_line.console import Bars, Lines, bars, searches_table
+from hypo.command_line.console import Bars, Lines, bars
+from hypo.command_line.result_tables import searches_table
 
 
 @dataclass

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from fake_slurm import FakeSlurm
+from front_runs import FRONT, Front, begun, missing
 from slurm_launch import Launch
 from small_checkout import FILES, git, write
 from typed_command import typed
 
 import hypo
+from launchers.planning.report import Report
 
 
 @pytest.fixture
@@ -30,6 +32,15 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     folder.mkdir()
     monkeypatch.chdir(folder)
     return Launch(folder, lambda *arguments: typed(monkeypatch, capsys, *arguments))
+
+
+@pytest.fixture
+def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Front:
+    """Types a front whose runs have made-up results, and are not set in tables and curves."""
+    monkeypatch.chdir(tmp_path)
+    begun(monkeypatch, lambda job: None)
+    monkeypatch.setattr(Report, "end", lambda report: report.failed.update(missing(report)))
+    return lambda *arguments: typed(monkeypatch, capsys, "-m", "tracking=disabled", *FRONT, *arguments)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from hypo.attacks.searches.projected_gradient import ProjectedGradient
 from hypo.attacks.threat_models.l2 import L2
 from hypo.attacks.threat_models.linf import Linf
 from hypo.attacks.threat_models.threat_model import ThreatModel
-from hypo.command_line.console import number_lines
+from hypo.command_line.result_tables import number_lines
 from hypo.datasets.images import ImageData, Split
 from hypo.jobs.attempt import attempt
 from hypo.measurements.epsilon_curve import EpsilonCurve
